@@ -1,0 +1,51 @@
+# One word a target; each sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup control-plane lint format generate test demo bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with the package and the pinned development tools
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "setup: $$($(PYTHON) --version) found, 3.11 to 3.13 needed: make setup PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+control-plane: ## Build etcd, kube-apiserver & co. into .cache/control-plane/bin (Go; minutes, once)
+	@tools/control-plane/build.sh
+
+lint: setup ## Check style, types, layers, YAML and generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+	$(BIN)/python -m tools.generate --check
+
+format: setup ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: setup ## Write everything that is derived: CRDs, check pages
+	$(BIN)/python -m tools.generate
+
+test: setup control-plane ## Run all tests, those against a real API server included
+	$(BIN)/python -m pytest
+
+demo: setup control-plane ## Show the operator at work on a local control plane
+	@$(BIN)/python -m tools.demo
+
+bench: setup control-plane ## Measure speed and memory, ratios from one run
+	@$(BIN)/python -m tools.bench
+
+clean: ## Remove the environment and everything built
+	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

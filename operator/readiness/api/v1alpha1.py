@@ -1,0 +1,388 @@
+"""The kinds of readiness.dev/v1alpha1. `crds/` is generated from these models.
+
+Field docs end up in `kubectl explain`; they say what an absent field means. No field has a default
+in the schema: a default filled in by the API server makes every GitOps tool report drift.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from readiness.api.vocabulary import Enforcement
+
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+CHECK_ID_PATTERN = r"^[a-z]+(-[a-z0-9]+)*$"
+# Five digits each, so that no sum of a time and a duration leaves the calendar.
+DURATION_PATTERN = r"^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$"
+POD_SECURITY_VERSION_PATTERN = r"^v1\.(2[5-9]|[3-9][0-9]|[1-9][0-9]{2})$"
+LABEL_KEY_PATTERN = (
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+
+# What a text that misses its pattern should have been, for messages.
+PATTERNS_IN_WORDS = {
+    NAME_PATTERN: "a name of lower-case letters, digits, - and .",
+    CHECK_ID_PATTERN: "the id of a check, such as memory-limit-missing",
+    DURATION_PATTERN: "a duration such as 10m, 1h30m or 90d",
+    POD_SECURITY_VERSION_PATTERN: "v1.25 or a newer version",
+    LABEL_KEY_PATTERN: "a label key",
+    LABEL_VALUE_PATTERN: "a label value",
+}
+
+_MAX_LIST = 256
+_MAX_NAME = 253
+
+
+class Model(BaseModel):
+    """Base of all our models: camelCase in manifests, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+def cel(rule: str, message: str) -> dict[str, Any]:
+    """Return a CEL validation rule for a schema (KEP-2876)."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message}]}
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=_MAX_NAME)]
+CheckId = Annotated[str, Field(pattern=CHECK_ID_PATTERN, max_length=100)]
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=24)]
+LabelKey = Annotated[str, Field(pattern=LABEL_KEY_PATTERN, max_length=317)]
+LabelValue = Annotated[str, Field(pattern=LABEL_VALUE_PATTERN, max_length=63)]
+
+
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _rfc3339(value: object) -> object:
+    """Refuse what pydantic takes for a time and the API server does not, such as numbers."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
+        return value
+    raise PydanticCustomError("datetime_type", "must be an RFC 3339 time")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+
+
+class LabelSelectorRequirement(Model):
+    """One requirement of a label selector."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            "self.operator in ['In', 'NotIn'] ? has(self.values) && self.values.size() > 0"
+            " : !has(self.values) || self.values.size() == 0",
+            "values must be set for In and NotIn, and absent for Exists and DoesNotExist",
+        )
+    )
+
+    key: LabelKey = Field(description="Label key the requirement is about.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="How the label relates to the values. NotIn also matches objects without it."
+    )
+    values: list[LabelValue] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Values to compare with; only for In and NotIn.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class LabelSelector(Model):
+    """Selects objects by their labels; all requirements must hold."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+
+    match_labels: dict[LabelKey, LabelValue] | None = Field(
+        default=None, max_length=64, description="Labels an object must carry with these values."
+    )
+    match_expressions: list[LabelSelectorRequirement] | None = Field(
+        default=None,
+        max_length=64,
+        description="Further requirements.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class Match(Model):
+    """Which workloads a policy is about."""
+
+    namespace_selector: LabelSelector | None = Field(
+        default=None, description="Namespaces, by their labels. Absent: all namespaces."
+    )
+    exclude_namespaces: list[Name] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Namespaces left out by name. kube-system, kube-public, kube-node-lease and "
+        "the operator's own namespace are always left out, unless includeNamespaces names them.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    include_namespaces: list[Name] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Namespaces to be judged although they are left out by default.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    workload_selector: LabelSelector | None = Field(
+        default=None, description="Workloads, by their own labels. Absent: all workloads."
+    )
+    kinds: list[Literal["Deployment", "StatefulSet", "DaemonSet"]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=3,
+        description="Kinds of workloads. Absent: all three, and offline every kind that runs pods.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
+class CheckSetting(Model):
+    """What a policy says about one check, on top of the profile it extends."""
+
+    id: CheckId = Field(description="Id of the check; `readiness checks` lists them.")
+    severity: Literal["Must", "Should", "Nice", "Off"] | None = Field(
+        default=None,
+        description="Must decides ProductionReady; Should and Nice warn; Off switches the check "
+        "off (write it in quotes: YAML takes a bare Off for false). Absent: as in the profile, or "
+        "as in `standard` when the profile lacks the check.",
+    )
+    params: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="Parameters of the check; its page says which it takes.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+    enforce_from: Moment | None = Field(
+        default=None, description="Until then this check is not enforced, only reported."
+    )
+
+
+class Strict(Model):
+    """How enforcement Strict behaves."""
+
+    grace_period: Duration | None = Field(
+        default=None,
+        description="How long a new workload may wait for its companions (autoscaler, disruption "
+        "budget, Service) before their absence counts, such as 10m or 1h30m. Absent: 10m.",
+    )
+
+
+class ExemptionRules(Model):
+    """What exemptions may do under this policy."""
+
+    max_duration: Duration | None = Field(
+        default=None,
+        description="Longest time from the creation of an exemption to its expiry, such as 90d. "
+        "A longer one is cut to this. Absent: no limit.",
+    )
+    not_exemptable: list[CheckId] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Checks that no exemption may silence.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
+Profile = Literal[
+    "none", "baseline", "standard", "strict", "pod-security-baseline", "pod-security-restricted"
+]
+
+
+class ReadinessPolicySpec(Model):
+    """What a workload must fulfil, which workloads, and what happens to those that do not."""
+
+    enforcement: Enforcement | None = Field(
+        default=None,
+        description="Audit reports; Warn also answers kubectl with warnings; Strict refuses what "
+        "violates a Must at admission. Absent: Audit.",
+    )
+    enforce_from: Moment | None = Field(default=None, description="Until then Strict acts as Warn.")
+    match: Match | None = Field(
+        default=None, description="Which workloads the policy is about. Absent: all."
+    )
+    extends: Profile | None = Field(
+        default=None, description="Profile of checks to start from. Absent: none."
+    )
+    pod_security_version: str | None = Field(
+        default=None,
+        pattern=POD_SECURITY_VERSION_PATTERN,
+        max_length=8,
+        description="Version of the Pod Security Standards to judge by, v1.25 or newer. Absent: "
+        "that of the cluster.",
+    )
+    checks: list[CheckSetting] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Changes to the profile, and checks it lacks; one entry per check.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+    )
+    strict: Strict | None = Field(default=None, description="How enforcement Strict behaves.")
+    exemptions: ExemptionRules | None = Field(
+        default=None, description="What exemptions may do under this policy."
+    )
+
+
+class StatusCondition(Model):
+    """One observation about the object, as in metav1.Condition."""
+
+    type: str = Field(max_length=316, description="What is observed.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    observed_generation: int | None = Field(
+        default=None, description="metadata.generation the observation is about."
+    )
+    last_transition_time: datetime = Field(description="When status changed last.")
+    reason: str = Field(
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        max_length=1024,
+        description="Why, in one CamelCase word.",
+    )
+    message: str = Field(max_length=32768, description="Why, in a sentence.")
+
+
+class WorkloadCounts(Model):
+    """How many workloads a policy is about and how they fare."""
+
+    matched: int = Field(ge=0, description="Workloads the policy is about.")
+    ready: int = Field(ge=0, description="Those that no Must check of it fails.")
+    not_ready: int = Field(ge=0, description="Those that fail a Must check of it.")
+    unknown: int = Field(ge=0, description="Those a Must check of it can't be decided for.")
+
+
+class FailingCheck(Model):
+    """How many workloads one check finds at fault."""
+
+    check: str = Field(description="Id of the check.")
+    workloads: int = Field(ge=0, description="Workloads it finds at fault.")
+
+
+CONDITION_LIST: dict[str, Any] = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["type"],
+}
+
+
+class ReadinessPolicyStatus(Model):
+    """What the operator made of the policy."""
+
+    observed_generation: int | None = Field(
+        default=None, description="metadata.generation this status is about."
+    )
+    enforcement: Enforcement | None = Field(
+        default=None, description="Enforcement in force now, enforceFrom considered."
+    )
+    conditions: list[StatusCondition] | None = Field(
+        default=None,
+        max_length=16,
+        description="Accepted: the policy can be used as written. Enforced: it refuses workloads "
+        "at admission.",
+        json_schema_extra=CONDITION_LIST,
+    )
+    workloads: WorkloadCounts | None = Field(
+        default=None, description="How the workloads of this policy fare."
+    )
+    failing: list[FailingCheck] | None = Field(
+        default=None,
+        max_length=20,
+        description="The checks that fail most workloads, at most 20.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class ExemptedWorkloads(Model):
+    """Workloads an exemption is about: one by name, or several by their labels."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            "has(self.name) != has(self.selector)", "set exactly one of name and selector"
+        )
+    )
+
+    kind: Literal["Deployment", "StatefulSet", "DaemonSet"] | None = Field(
+        default=None, description="Kind of the workloads. Absent: any."
+    )
+    name: Name | None = Field(default=None, description="Name of the workload.")
+    selector: LabelSelector | None = Field(
+        default=None, description="Workloads by their own labels."
+    )
+
+
+class ReadinessExemptionSpec(Model):
+    """Which findings are accepted for which workloads, why, and until when."""
+
+    workloads: list[ExemptedWorkloads] = Field(
+        min_length=1,
+        max_length=_MAX_LIST,
+        description="Workloads of this namespace that the exemption is about.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    containers: list[Annotated[str, Field(max_length=63)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Containers by name. Absent: the whole workload.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    checks: list[CheckId] = Field(
+        min_length=1,
+        max_length=_MAX_LIST,
+        description="Ids of the checks whose findings are accepted.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    reason: str = Field(
+        min_length=10,
+        max_length=1024,
+        description="Why the finding is accepted, for whoever reads it later.",
+    )
+    expires_at: Moment = Field(description="From this second on the findings count again.")
+
+
+class ReadinessExemptionStatus(Model):
+    """Whether the exemption is in force."""
+
+    observed_generation: int | None = Field(
+        default=None, description="metadata.generation this status is about."
+    )
+    conditions: list[StatusCondition] | None = Field(
+        default=None,
+        max_length=16,
+        description="Active: the exemption is in force.",
+        json_schema_extra=CONDITION_LIST,
+    )
+
+
+class ObjectMeta(BaseModel):
+    """What we read of an object's metadata; the rest is the API server's business."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    namespace: str = ""
+    generation: int = 0
+    creationTimestamp: AwareDatetime | None = None  # noqa: N815 - as the API server spells it
+
+
+class ReadinessPolicy(BaseModel):
+    """What production readiness means for some workloads; written by platform teams."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    metadata: ObjectMeta
+    spec: ReadinessPolicySpec
+
+
+class ReadinessExemption(BaseModel):
+    """Accepts findings of some workloads of its namespace for a while."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    metadata: ObjectMeta
+    spec: ReadinessExemptionSpec

@@ -1,0 +1,34 @@
+"""Capabilities a container adds or drops, and which of them the standards allow."""
+
+from __future__ import annotations
+
+from readiness.model.containers import Container
+from readiness.model.fields import mapping, texts
+
+# What container runtimes give by default; the names count as written, `CAP_CHOWN` is not one.
+# Source: k8s.io/pod-security-admission/policy/check_capabilities_baseline.go.
+BASELINE_CAPABILITIES = frozenset(
+    {
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    }
+)
+
+
+def capabilities(container: Container, part: str) -> list[str]:
+    """Return the capabilities a container lists under `add` or `drop`, as written."""
+    fields = mapping(container.security_context, "capabilities", container.security_context_path)
+    if not fields:
+        return []
+    return texts(fields, part, f"{container.security_context_path}.capabilities")

@@ -1,0 +1,173 @@
+"""What a check is: its metadata, its rule, and what a rule may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from readiness.api.vocabulary import Category, Severity
+from readiness.model.containers import Container
+from readiness.model.snapshot import Snapshot
+from readiness.model.workload import Workload
+
+ALL_KINDS = (
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Job",
+    "CronJob",
+    "Pod",
+)
+LONG_RUNNING_KINDS = tuple(kind for kind in ALL_KINDS if kind not in ("Job", "CronJob"))
+SCALABLE_KINDS = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+
+
+class Scope(Enum):
+    """What a check needs to decide."""
+
+    INTRINSIC = "intrinsic"  # the workload alone: it may refuse at admission
+    COMPANION = "companion"  # other objects too: they may still be on their way
+
+
+class PodSecurity(Enum):
+    """Level of the Pod Security Standards that a check is part of."""
+
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a rule comes from.
+
+    Attributes:
+        checklist: section of the production readiness checklist it answers, such as
+            `Health Checks: Readiness probes`.
+        url: the Kubernetes documentation, KEP or source that says so.
+    """
+
+    checklist: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        message: what must change, in the words of the manifest:
+            `container "app" must set resources.limits.memory`.
+        path: the field it is about, such as `spec.template.spec.containers[0].resources`.
+        container: name of the container it is about; empty when it is about the workload.
+    """
+
+    message: str
+    path: str
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The check does not apply, and why: `no Service selects the pods`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """The check applies but what it needs can't be seen, and why; `crashed`: it has a bug."""
+
+    reason: str
+    crashed: bool = False
+
+
+PASS: tuple[Finding, ...] = ()
+
+Outcome: TypeAlias = Sequence[Finding] | Skip | CannotTell
+Rule: TypeAlias = Callable[[Workload, Snapshot, Any], Outcome]
+
+
+@dataclass(slots=True)
+class Check:
+    """One check: metadata that documents it and the rule that decides.
+
+    Attributes:
+        id: names the bad state, in kebab case, for ever.
+        title: the id as a phrase: `Memory limit missing`.
+        category: decides the condition it counts for.
+        severity: in the `standard` profile; None when it is in no profile.
+        scope: whether it may refuse at admission.
+        rationale: what goes wrong in production, in one or two sentences.
+        remediation: what to write where.
+        reference: the checklist section and the Kubernetes source.
+        baseline: whether the `baseline` profile has it.
+        pod_security: levels of the Pod Security Standards it is part of.
+        kinds: kinds it applies to; for others it is skipped.
+        params: a frozen dataclass with a default for every field; None without parameters.
+        since: release it first came with.
+    """
+
+    id: str
+    title: str
+    category: Category
+    severity: Severity | None
+    scope: Scope
+    rationale: str
+    remediation: str
+    reference: Reference
+    baseline: bool = False
+    pod_security: tuple[PodSecurity, ...] = ()
+    kinds: tuple[str, ...] = ALL_KINDS
+    params: type[Any] | None = None
+    since: str = "0.1.0"
+    _rule: Rule | None = field(default=None, repr=False)
+    _default_params: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.params is not None:
+            self._default_params = self.params()
+
+    @property
+    def reason(self) -> str:
+        """The id in CamelCase, as conditions name it: `MemoryLimitMissing`."""
+        return "".join(word.capitalize() for word in self.id.split("-"))
+
+    @property
+    def default_params(self) -> Any:
+        """Parameters when a policy gives none; None without parameters."""
+        return self._default_params
+
+    def rule(self, function: Rule) -> Rule:
+        """Register the function that decides; used as a decorator, once per check."""
+        if self._rule is not None:
+            raise ValueError(f"check {self.id} has two rules")
+        self._rule = function
+        return function
+
+    def run(self, workload: Workload, snapshot: Snapshot, params: Any = None) -> Outcome:
+        """Decide for one workload; `params` None means the defaults.
+
+        Raises:
+            FieldError: when a field the rule reads is malformed.
+        """
+        if self._rule is None:
+            raise ValueError(f"check {self.id} has no rule")
+        if workload.kind.kind not in self.kinds:
+            return Skip(f"does not apply to a {workload.kind.kind}")
+        return self._rule(workload, snapshot, self._default_params if params is None else params)
+
+
+def finding(container: Container, message: str, field_path: str = "") -> Finding:
+    """Return a finding about a container; its title goes before the message.
+
+    Args:
+        container: the container at fault.
+        message: what it must change: `must set resources.limits.memory`.
+        field_path: the field, below the container: `resources.limits.memory`.
+    """
+    path = f"{container.path}.{field_path}" if field_path else container.path
+    return Finding(f"{container.title} {message}", path, container.name)

@@ -1,0 +1,64 @@
+"""Nothing keeps a container from running as root.
+
+Restricted field: securityContext.runAsNonRoot of the pod and of every container.
+Allowed values: true; unset on a container when the pod says true; from v1.35 on any value in a
+pod with hostUsers: false.
+"""
+
+from __future__ import annotations
+
+from readiness.api.vocabulary import Category, Severity
+from readiness.checks._pod_security import (
+    IN_USER_NAMESPACE,
+    PodSecurityParams,
+    excused_by_user_namespace,
+    pod_finding,
+)
+from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope, finding
+from readiness.model.fields import boolean
+from readiness.model.snapshot import Snapshot
+from readiness.model.workload import Workload
+
+CHECK = Check(
+    id="run-as-root-allowed",
+    title="Run as root allowed",
+    category=Category.CONTAINER_SECURITY,
+    severity=Severity.MUST,
+    baseline=True,
+    pod_security=(PodSecurity.RESTRICTED,),
+    scope=Scope.INTRINSIC,
+    params=PodSecurityParams,
+    rationale=(
+        "Most images run as root unless told otherwise, and root of a container is root of the "
+        "node as soon as it finds a way out."
+    ),
+    remediation=(
+        "Set securityContext.runAsNonRoot: true on the pod, and build the image with a numeric "
+        "USER or set runAsUser: the kubelet refuses a user it knows by name only."
+    ),
+    reference=Reference(
+        checklist="Container Security: Non-root user",
+        url="https://kubernetes.io/docs/tasks/configure-pod-container/security-context/",
+    ),
+)
+
+_FIELD = "securityContext.runAsNonRoot"
+_MESSAGE = f"must set {_FIELD}: true"
+
+
+@CHECK.rule
+def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) -> Outcome:
+    """Fail for each container that may run as root, and for a pod that says false.
+
+    The pod's false is wrong even if every container says true. A container that takes it from
+    the pod is not named beside it.
+    """
+    if excused_by_user_namespace(workload, snapshot, params):
+        return IN_USER_NAMESPACE
+    pod = boolean(workload.pod_security_context, "runAsNonRoot", workload.pod_security_context_path)
+    findings = [pod_finding(workload, _MESSAGE, _FIELD)] if pod is False else []
+    for container in workload.containers:
+        own = boolean(container.security_context, "runAsNonRoot", container.security_context_path)
+        if own is False or (own is None and pod is None):
+            findings.append(finding(container, _MESSAGE, _FIELD))
+    return findings

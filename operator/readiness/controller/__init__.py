@@ -1,0 +1,1 @@
+"""The controller: keeps conditions on workloads true."""

@@ -1,0 +1,175 @@
+"""The feed: Kopf watches every kind and hands what happens to the operator's own loop.
+
+Kopf runs in a thread and a loop of its own: when it ends it cancels every task of its loop, and it
+ends whenever one watch fails for good (an unknown error on one kind, a CRD removed). Here that
+costs a restart of the feed and nothing else. Its handlers only pass objects on: no index
+(quadratic at start-up), no finalizers, no annotations, no status, no events of Kopf's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+from kubernetes.aio import client as kubernetes_client
+
+from readiness.api.vocabulary import GROUP
+from readiness.kube.client import ResourceKind
+
+# A service account token is good for an hour; Kopf reads it once per login.
+_LOGIN_SECONDS = 600
+_STOP_SECONDS = 10.0
+# Between two batches other work of the loop gets its turn.
+_BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """What the feed saw: `type` is None for an object listed when a watch begins."""
+
+    kind: ResourceKind
+    type: str | None
+    manifest: dict[str, Any]
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps Kopf from building a copy of every object to compare with later."""
+
+    def build(self, *, body: Any, extra_fields: Any = None) -> Any:  # noqa: ARG002
+        """Return an empty essence."""
+        return {}
+
+    def fetch(self, *, body: Any) -> None:
+        """Return nothing: there is no base."""
+
+    def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+        """Store nothing."""
+
+
+def tuned_settings(*, scan_definitions: bool) -> kopf.OperatorSettings:
+    """Return Kopf's settings as measured: docs/decisions/0002-kopf-as-feed.md has the figures."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.finalizer = f"{GROUP}/unused"  # the default's owner would lose its own
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.queueing.idle_timeout = 0.2
+    settings.queueing.exit_timeout = 0.5
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 600
+    settings.watching.client_timeout = 660
+    settings.watching.connect_timeout = 10
+    settings.watching.reconnect_backoff = 0.1
+    settings.networking.request_timeout = 60
+    # Ends the feed after some seconds without an answer; its supervisor starts it again.
+    settings.networking.error_backoffs = [0.2, 0.5, 1, 2]
+    settings.scanning.disabled = not scan_definitions
+    return settings
+
+
+async def connection_info(configuration: kubernetes_client.Configuration) -> kopf.ConnectionInfo:
+    """Return the credentials of our own client in the form Kopf wants them."""
+    value = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+    scheme, _, token = value.rpartition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        ca_data=getattr(configuration, "ca_cert_data", None),
+        insecure=not configuration.verify_ssl,
+        username=configuration.username or None,
+        password=configuration.password or None,
+        scheme=scheme.capitalize() or None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
+        expiration=datetime.now(UTC) + timedelta(seconds=_LOGIN_SECONDS) if token else None,
+    )
+
+
+@dataclass(slots=True)
+class Feed:
+    """Runs Kopf in a thread for a set of kinds until stopped; one use only.
+
+    Attributes:
+        deliver: called in the operator's loop with what happened since it was called last.
+        ended: set in the operator's loop when Kopf has ended, for whatever reason.
+    """
+
+    configuration: kubernetes_client.Configuration
+    kinds: Sequence[ResourceKind]
+    scan_definitions: bool
+    deliver: Callable[[list[WatchEvent]], None]
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    error: BaseException | None = None
+    _events: deque[WatchEvent] = field(default_factory=deque)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Start the thread; call from the operator's loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Stop Kopf and wait for its thread."""
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=self._registry(),
+                    settings=tuned_settings(scan_definitions=self.scan_definitions),
+                    clusterwide=True,
+                    standalone=True,
+                    stop_flag=self._stop,
+                )
+            )
+        except BaseException as error:  # noqa: BLE001 - whatever ends Kopf, the supervisor restarts it
+            self.error = error
+        self._call(self.ended.set)
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return await connection_info(self.configuration)
+
+        kopf.on.login(registry=registry, id="login")(login)
+        for kind in self.kinds:
+            handler = self._handler(kind)
+            kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id="feed")(
+                handler
+            )
+        return registry
+
+    def _handler(self, kind: ResourceKind) -> Callable[..., Any]:
+        async def handler(event: Any, **_: Any) -> None:
+            self._events.append(WatchEvent(kind, event["type"], event["object"]))
+            if len(self._events) == 1:
+                self._call(self._drain)
+
+        return handler
+
+    def _drain(self) -> None:
+        """Deliver what has come in, a batch at a time; runs in the operator's loop."""
+        events = [self._events.popleft() for _ in range(min(_BATCH, len(self._events)))]
+        if events:
+            self.deliver(events)
+        if self._events:
+            self._call(self._drain)
+
+    def _call(self, function: Callable[[], object]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)

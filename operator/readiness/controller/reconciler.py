@@ -1,0 +1,420 @@
+"""Brings one object up to date: judge, compare, write what differs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from readiness.api import reasons
+from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Enforcement
+from readiness.controller.cache import ClusterCache
+from readiness.controller.projection import Observed
+from readiness.controller.scoreboard import Scoreboard
+from readiness.controller.work_queue import WorkQueue
+from readiness.errors import ConflictError, NotFoundError, PolicyError
+from readiness.evaluate.compiling import compile_exemption, compile_policy
+from readiness.evaluate.evaluator import Readiness, Report, evaluate
+from readiness.evaluate.exemptions import Exemption
+from readiness.evaluate.policy import Policy, PolicySet
+from readiness.kube import kinds
+from readiness.kube.client import KubeClient, ResourceKind
+from readiness.kube.kinds import WORKLOADS
+from readiness.model.snapshot import NEWEST_KNOWN_VERSION, Origin, Snapshot
+from readiness.model.workload import ObjectRef
+from readiness.publish.conditions import agree, apply_conditions, condition_entries
+from readiness.publish.events import LONGEST_MESSAGE, EventRecorder, EventRegarding
+from readiness.publish.own_status import apply_own_status, with_times
+from readiness.report.conditions import ConditionState, conditions_of
+from readiness.report.messages import not_ready_event, ready_event
+from readiness.telemetry.metrics import Metrics
+
+logger = structlog.get_logger(__name__)
+
+# Counts of a policy change with every workload judged; they are written at most this often.
+_POLICY_STATUS_SECONDS = 0.5
+# The StatefulSet controller drops foreign conditions whenever it writes a status. They are put back,
+# but not in step with a rollout that writes its status many times a second.
+_DROPPED_CONDITIONS_SECONDS = 5.0
+# The first moment at which "not before" is surely over.
+_A_MOMENT = 0.05
+_MOST_FAILING = 20
+
+
+def policy_key(name: str) -> ObjectRef:
+    """Return the work queue's key for the status of a policy."""
+    return ObjectRef(GROUP, "ReadinessPolicy", "", name)
+
+
+def exemption_key(namespace: str, name: str) -> ObjectRef:
+    """Return the work queue's key for the status of an exemption."""
+    return ObjectRef(GROUP, "ReadinessExemption", namespace, name)
+
+
+class Reconciler:
+    """Knows the policies and exemptions in force and keeps every object true to them.
+
+    Attributes:
+        cache: the cluster as known.
+        queue: what is to be brought up to date.
+        scoreboard: the last report of every workload, counted.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        recorder: EventRecorder,
+        metrics: Metrics,
+        *,
+        operator_namespace: str,
+        kubernetes_version: tuple[int, int] = NEWEST_KNOWN_VERSION,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._metrics = metrics
+        self._clock = clock
+        self.kubernetes_version = kubernetes_version
+        self.queue: WorkQueue[ObjectRef] = WorkQueue()
+        self.cache = ClusterCache(self._touched, self._manifest_changed)
+        self.scoreboard = Scoreboard()
+        self.policies = PolicySet(operator_namespace)
+        self._policy_errors: dict[str, PolicyError] = {}
+        self._exemptions: dict[str, dict[str, Exemption]] = {}
+        self._exemption_errors: dict[ObjectRef, PolicyError] = {}
+        self._manifests: dict[ObjectRef, dict[str, Any]] = {}
+        # Status of ProductionReady as last written; None: no policy applies.
+        self._verdicts: dict[ObjectRef, str | None] = {}
+        self._written: dict[ObjectRef, float] = {}
+
+    # What changed, and who has to be looked at again.
+
+    def _touched(self, refs: set[ObjectRef]) -> None:
+        urgent = len(refs) < 100
+        for ref in refs:
+            self.queue.add(ref, urgent=urgent)
+
+    def _manifest_changed(
+        self, kind: ResourceKind, namespace: str, name: str, manifest: dict[str, Any] | None
+    ) -> None:
+        if kind == kinds.POLICIES:
+            self._policy_changed(name, manifest)
+        else:
+            self._exemption_changed(namespace, name, manifest)
+
+    def _policy_changed(self, name: str, manifest: dict[str, Any] | None) -> None:
+        key = policy_key(name)
+        old = self.policies.get(name)
+        self._policy_errors.pop(name, None)
+        if manifest is None:
+            self._manifests.pop(key, None)
+            self.policies.remove(name)
+            logger.info("policy deleted", policy=name)
+            self._requeue_matched(old, None)
+            return
+        self._manifests[key] = manifest
+        self.queue.add(key)
+        try:
+            new = compile_policy(manifest)
+        except PolicyError as error:
+            # The version accepted before stays in force: a typing error must not drop all findings.
+            self._policy_errors[name] = error
+            logger.warning(
+                "policy not accepted", policy=name, reason=error.reason, message=str(error)
+            )
+            return
+        if new == old:
+            return
+        self.policies.put(new)
+        logger.info("policy accepted", policy=name, checks=len(new.settings))
+        self._requeue_matched(old, new)
+
+    def _requeue_matched(self, old: Policy | None, new: Policy | None) -> None:
+        for ref, observed in self.cache.workloads.items():
+            record = observed.record
+            labels = self.cache.namespace_labels(ref.namespace)
+            if any(
+                policy is not None and self.policies.applies(policy, ref, record.labels, labels)
+                for policy in (old, new)
+            ):
+                self.queue.add(ref, urgent=False)
+
+    def _exemption_changed(
+        self, namespace: str, name: str, manifest: dict[str, Any] | None
+    ) -> None:
+        key = exemption_key(namespace, name)
+        of_namespace = self._exemptions.setdefault(namespace, {})
+        old = of_namespace.pop(name, None)
+        self._exemption_errors.pop(key, None)
+        new = None
+        if manifest is None:
+            self._manifests.pop(key, None)
+        else:
+            self._manifests[key] = manifest
+            self.queue.add(key)
+            try:
+                new = compile_exemption(manifest)
+            except PolicyError as error:
+                self._exemption_errors[key] = error
+            else:
+                of_namespace[name] = new
+        if not of_namespace:
+            del self._exemptions[namespace]
+        if new != old:
+            for ref in self.cache.inventory.workloads_in(namespace):
+                self.queue.add(ref)
+
+    # Bringing one object up to date.
+
+    async def reconcile(self, key: ObjectRef) -> None:
+        """Bring one object up to date.
+
+        Raises:
+            ClusterError: when a write failed for a reason that time may heal.
+        """
+        try:
+            if key.kind == "ReadinessPolicy":
+                await self._reconcile_policy(key)
+            elif key.kind == "ReadinessExemption":
+                await self._reconcile_exemption(key)
+            else:
+                await self._reconcile_workload(key)
+        except NotFoundError:
+            # Gone between the look and the write; the feed will say so too.
+            logger.debug("object gone", object=str(key))
+        except ConflictError:
+            # Deleted and created again meanwhile: the new object comes with an event of its own.
+            logger.debug("object replaced", object=str(key))
+
+    async def _reconcile_workload(self, ref: ObjectRef) -> None:
+        observed = self.cache.workloads.get(ref)
+        if observed is None or observed.deleting:
+            self._forget(ref)
+            return
+        report = self._judge(ref, observed)
+        self._policies_dirty(self.scoreboard.update(report))
+        wanted = conditions_of(report)
+        before = self._verdict_before(ref, observed)
+        if not agree(observed.conditions, wanted):
+            if self._recently_dropped(ref, observed):
+                return
+            await self._write(ref, observed, wanted)
+        self._verdicts[ref] = next((c.status for c in wanted if c.type == PRODUCTION_READY), None)
+        self._report_transition(ref, observed, report, before)
+
+    def _judge(self, ref: ObjectRef, observed: Observed) -> Report:
+        now = self._clock()
+        record = observed.record
+        labels = self.cache.namespace_labels(ref.namespace)
+        policies = self.policies.matching(ref, record.labels, labels)
+        if not policies:
+            return Report(ref, (), ())
+        snapshot = Snapshot(
+            self.cache.inventory,
+            now,
+            Origin.CLUSTER,
+            self.kubernetes_version,
+            self.cache.unavailable,
+        )
+        exemptions = self._exemptions.get(ref.namespace, {}).values()
+        started = time.perf_counter()
+        report = evaluate(
+            observed.workload(), snapshot, self.policies.effective(policies, now), exemptions
+        )
+        self._metrics.evaluation_seconds.observe(time.perf_counter() - started)
+        for result in report.results:
+            if result.crashed:
+                self._metrics.check_errors.labels(result.check.id).inc()
+                logger.error(
+                    "check crashed", check=result.check.id, object=str(ref), reason=result.message
+                )
+        if report.next_change is not None:
+            wait = (report.next_change - now).total_seconds()
+            self.queue.add_after(ref, wait + _A_MOMENT)
+        return report
+
+    def _forget(self, ref: ObjectRef) -> None:
+        self._verdicts.pop(ref, None)
+        self._written.pop(ref, None)
+        self._policies_dirty(self.scoreboard.remove(ref))
+
+    def _policies_dirty(self, names: set[str]) -> None:
+        for name in names:
+            self.queue.add_after(policy_key(name), _POLICY_STATUS_SECONDS)
+
+    def _recently_dropped(self, ref: ObjectRef, observed: Observed) -> bool:
+        """Return whether to wait before putting back conditions that another controller dropped."""
+        written = self._written.get(ref)
+        if ref.kind != "StatefulSet" or observed.conditions or written is None:
+            return False
+        left = written + _DROPPED_CONDITIONS_SECONDS - time.monotonic()
+        if left <= 0:
+            return False
+        self.queue.add_after(ref, left + _A_MOMENT)
+        return True
+
+    async def _write(
+        self, ref: ObjectRef, observed: Observed, wanted: list[ConditionState]
+    ) -> None:
+        entries = condition_entries(ref.kind, observed.conditions, wanted, self._clock())
+        stored = await apply_conditions(self._client, ref, observed.uid, entries)
+        self._written[ref] = time.monotonic()
+        self._metrics.condition_writes.inc()
+        self.cache.stored(ref, stored)
+        logger.info(
+            "conditions written",
+            object=str(ref),
+            ready=next((c.status for c in wanted if c.type == PRODUCTION_READY), "no policy"),
+            failing=[
+                c.reason for c in wanted if c.status == "False" and c.type != PRODUCTION_READY
+            ],
+        )
+
+    def _verdict_before(self, ref: ObjectRef, observed: Observed) -> str | None:
+        """Return what ProductionReady said before; "" when that can't be known.
+
+        The condition itself remembers across restarts, but for StatefulSets, which lose it.
+        """
+        if ref in self._verdicts:
+            return self._verdicts[ref]
+        for condition in observed.conditions:
+            if condition.type == PRODUCTION_READY:
+                return condition.status
+        return "" if ref.kind == "StatefulSet" else None
+
+    def _report_transition(
+        self, ref: ObjectRef, observed: Observed, report: Report, before: str | None
+    ) -> None:
+        after = self._verdicts[ref]
+        if before in (after, "") or after not in ("True", "False"):
+            return
+        regarding = EventRegarding(WORKLOADS[ref.kind].api_version, ref, observed.uid)
+        if after == "False":
+            message = not_ready_event(report, LONGEST_MESSAGE)
+            self._recorder.record(
+                regarding, warning=True, reason=reasons.NOT_PRODUCTION_READY, message=message
+            )
+        else:
+            self._recorder.record(
+                regarding,
+                warning=False,
+                reason=reasons.PRODUCTION_READY,
+                message=ready_event(report),
+            )
+
+    # Our own kinds.
+
+    async def _reconcile_policy(self, key: ObjectRef) -> None:
+        manifest = self._manifests.get(key)
+        if manifest is None:
+            return
+        if self.queue.backlog:
+            # Counts of a half-judged cluster would be wrong and change with every workload.
+            self.queue.add_after(key, _POLICY_STATUS_SECONDS)
+            return
+        wanted = self._policy_status(key.name, manifest["metadata"].get("generation") or 0)
+        await self._write_own_status(kinds.POLICIES, key, manifest, wanted)
+
+    def _policy_status(self, name: str, generation: int) -> dict[str, Any]:
+        error = self._policy_errors.get(name)
+        policy = self.policies.get(name)
+        status: dict[str, Any] = {"observedGeneration": generation}
+        if error is None:
+            accepted = ("True", reasons.ACCEPTED, "the policy is used as written")
+        else:
+            message = str(error)
+            if policy is not None:
+                message += "; the version accepted before stays in force"
+            accepted = ("False", error.reason, message)
+        if policy is None:
+            enforced = ("False", reasons.NOT_ACCEPTED, "the policy is not accepted")
+        else:
+            now = self._clock()
+            status["enforcement"] = str(policy.enforcement_at(now))
+            enforced = _enforced(policy, now)
+            if policy.enforce_from is not None and policy.enforce_from > now:
+                wait = (policy.enforce_from - now).total_seconds()
+                self.queue.add_after(policy_key(name), wait + _A_MOMENT)
+        status["conditions"] = [
+            _condition("Accepted", accepted, generation),
+            _condition("Enforced", enforced, generation),
+        ]
+        counts = self.scoreboard.counts(name)
+        status["workloads"] = {
+            "matched": counts.total(),
+            "ready": counts[Readiness.READY],
+            "notReady": counts[Readiness.NOT_READY],
+            "unknown": counts[Readiness.UNKNOWN],
+        }
+        asked = frozenset(policy.settings) if policy is not None else frozenset()
+        failing = self.scoreboard.failing(name, asked, _MOST_FAILING)
+        if failing:
+            status["failing"] = [{"check": id, "workloads": number} for id, number in failing]
+        return status
+
+    async def _reconcile_exemption(self, key: ObjectRef) -> None:
+        manifest = self._manifests.get(key)
+        if manifest is None:
+            return
+        generation = manifest["metadata"].get("generation") or 0
+        error = self._exemption_errors.get(key)
+        exemption = self._exemptions.get(key.namespace, {}).get(key.name)
+        if exemption is None:
+            active = ("False", reasons.INVALID, str(error))
+        else:
+            now = self._clock()
+            until = exemption.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            if now < exemption.expires_at:
+                active = ("True", reasons.IN_FORCE, f"findings are accepted until {until}")
+                self.queue.add_after(key, (exemption.expires_at - now).total_seconds() + _A_MOMENT)
+            else:
+                active = ("False", reasons.EXPIRED, f"expired at {until}; findings count again")
+        wanted = {
+            "observedGeneration": generation,
+            "conditions": [_condition("Active", active, generation)],
+        }
+        await self._write_own_status(kinds.EXEMPTIONS, key, manifest, wanted)
+
+    async def _write_own_status(
+        self,
+        kind: ResourceKind,
+        key: ObjectRef,
+        manifest: dict[str, Any],
+        wanted: Mapping[str, Any],
+    ) -> None:
+        status = with_times(manifest.get("status") or {}, wanted, self._clock())
+        if status is None:
+            return
+        stored = await apply_own_status(self._client, kind, manifest, status)
+        if key in self._manifests:
+            self._manifests[key] = stored
+
+
+def _condition(type_: str, state: tuple[str, str, str], generation: int) -> dict[str, Any]:
+    status, reason, message = state
+    return {
+        "type": type_,
+        "status": status,
+        "observedGeneration": generation,
+        "reason": reason,
+        "message": message,
+    }
+
+
+def _enforced(policy: Policy, now: datetime) -> tuple[str, str, str]:
+    """Return status, reason and message of the Enforced condition."""
+    if policy.enforcement is Enforcement.AUDIT:
+        return "False", reasons.AUDIT_ONLY, "enforcement is Audit: findings are reported only"
+    if policy.enforcement is Enforcement.WARN:
+        return "False", reasons.WARN_ONLY, "enforcement is Warn: nothing is refused"
+    if policy.enforcement_at(now) is not Enforcement.STRICT and policy.enforce_from is not None:
+        moment = policy.enforce_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return "False", reasons.NOT_YET_IN_FORCE, f"enforced from {moment} on"
+    return (
+        "False",
+        reasons.NO_ADMISSION_WEBHOOK,
+        "no admission webhook of this operator runs here: findings are reported and not refused",
+    )

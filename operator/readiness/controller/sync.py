@@ -1,0 +1,241 @@
+"""Keeps the cache complete: lists every kind before anything is judged, and again now and then.
+
+Kopf says neither when it has seen everything nor what vanished while a watch was broken; lists
+say both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from readiness.controller.cache import ClusterCache
+from readiness.controller.feed import Feed, WatchEvent
+from readiness.errors import ClusterError, ForbiddenError, NotFoundError
+from readiness.kube import kinds
+from readiness.kube.client import KubeClient, ResourceKind, backoff
+
+logger = structlog.get_logger(__name__)
+
+# A relist by Kopf delivers what is known already; once it is over, a sweep finds what vanished.
+_AFTER_RELIST_SECONDS = 1.0
+_FEED_RESTART_SECONDS = 0.5
+
+WATCHED: tuple[ResourceKind, ...] = (
+    kinds.POLICIES,
+    kinds.EXEMPTIONS,
+    *kinds.COMPANIONS.values(),
+    *kinds.WORKLOADS.values(),
+)
+
+
+class Synchroniser:
+    """Fills the cache, starts the feed and keeps both going.
+
+    Attributes:
+        synced: set once every kind has been listed (or found absent or forbidden).
+        restarts: how often the feed was started again.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        cache: ClusterCache,
+        *,
+        sweep_seconds: float,
+        on_batch: Callable[[], None] = lambda: None,
+        watched: Sequence[ResourceKind] = WATCHED,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._sweep_seconds = sweep_seconds
+        self._on_batch = on_batch
+        self._watched = watched
+        self._allowed: set[ResourceKind] = set()
+        self._scan_definitions = True
+        self._relisted: dict[ResourceKind, asyncio.TimerHandle] = {}
+        self._sweeps: set[asyncio.Task[None]] = set()
+        self.synced = asyncio.Event()
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """List, watch and sweep until cancelled.
+
+        An API server that does not answer is waited for; a feed that ends is started again.
+        """
+        attempt = 0
+        while True:
+            try:
+                await self.sweep_all()
+            except ClusterError as error:
+                logger.warning("waiting for the API server", reason=str(error))
+                await backoff(attempt, longest=5.0)
+                attempt += 1
+                continue
+            attempt = 0
+            self.synced.set()
+            await self._watch()
+            self.restarts += 1
+
+    async def _watch(self) -> None:
+        """Run one feed until it ends or the set of kinds we may see changes."""
+        feed = Feed(
+            self._client.configuration,
+            [kind for kind in self._watched if kind in self._allowed],
+            self._scan_definitions,
+            self._deliver,
+        )
+        feed.start()
+        try:
+            while True:
+                if await _within(self._sweep_seconds, feed.ended):
+                    logger.warning("feed ended, starting it again", reason=_reason(feed.error))
+                    await asyncio.sleep(_FEED_RESTART_SECONDS)
+                    return
+                allowed = set(self._allowed)
+                try:
+                    await self.sweep_all()
+                except ClusterError as error:
+                    logger.warning("sweep failed", reason=str(error))
+                if self._allowed != allowed:
+                    logger.info("permissions changed, starting the feed again")
+                    return
+        finally:
+            for handle in self._relisted.values():
+                handle.cancel()
+            self._relisted.clear()
+            await feed.stop()
+
+    def _deliver(self, events: list[WatchEvent]) -> None:
+        for event in events:
+            metadata = event.manifest["metadata"]
+            if event.type == "DELETED":
+                self._cache.delete(
+                    event.kind,
+                    metadata.get("namespace") or "",
+                    metadata["name"],
+                    int(metadata.get("resourceVersion") or 0),
+                )
+                continue
+            if event.type is None:
+                self._schedule_sweep(event.kind)
+            if kinds.unavailable_key(event.kind) in self._cache.unavailable:
+                self._cache.set_unavailable(event.kind, None)
+                self._schedule_sweep(event.kind)
+            self._cache.put(event.kind, event.manifest)
+        self._on_batch()
+
+    def _schedule_sweep(self, kind: ResourceKind) -> None:
+        """Sweep a kind once its relist is over: a second after the last object of it came."""
+        loop = asyncio.get_running_loop()
+        handle = self._relisted.get(kind)
+        # Cancelling and arming a timer for each of ten thousand objects would cost more than the
+        # sweep: one armed less than half the delay ago is recent enough.
+        if handle is not None and not handle.cancelled():
+            if handle.when() - loop.time() > _AFTER_RELIST_SECONDS / 2:
+                return
+            handle.cancel()
+        self._relisted[kind] = loop.call_later(_AFTER_RELIST_SECONDS, self._start_sweep, kind)
+
+    def _start_sweep(self, kind: ResourceKind) -> None:
+        self._relisted.pop(kind, None)
+
+        async def sweep() -> None:
+            try:
+                await self.sweep(kind)
+            except ClusterError as error:
+                logger.warning("sweep failed", kind=kind.kind, reason=str(error))
+
+        task = asyncio.create_task(sweep())
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def sweep_all(self) -> None:
+        """List every kind and make the cache agree.
+
+        Raises:
+            ClusterError: when the API server can't be reached or fails.
+        """
+        self._scan_definitions = await self._client.may("watch", kinds.CUSTOM_RESOURCE_DEFINITIONS)
+        for kind in self._watched:
+            await self._check_access(kind)
+            if kind in self._allowed:
+                await self.sweep(kind)
+
+    async def _check_access(self, kind: ResourceKind) -> None:
+        """Find out whether we may list and watch a kind; say so once when we may not."""
+        missing = [verb for verb in ("list", "watch") if not await self._client.may(verb, kind)]
+        if not missing:
+            self._allowed.add(kind)
+            return
+        reason = f"not allowed to {' and '.join(missing)} {kind.qualified}"
+        if self._cache.unavailable.get(kinds.unavailable_key(kind)) != reason:
+            grant = f"--verb={','.join(missing)} --resource={kind.qualified}"
+            logger.error(
+                "kind can't be watched",
+                kind=kind.kind,
+                reason=reason,
+                remedy=f"grant it: kubectl create clusterrole readiness-extra {grant}, bound to the "
+                "operator's service account",
+            )
+        self._allowed.discard(kind)
+        self._cache.set_unavailable(kind, reason)
+
+    async def sweep(self, kind: ResourceKind) -> None:
+        """List a kind and make the cache agree: newer objects come in, vanished ones go.
+
+        Raises:
+            ClusterError: when the API server can't be reached or fails.
+        """
+        while True:
+            try:
+                await self._sweep(kind)
+            except NotFoundError:
+                self._cache.set_unavailable(kind, f"{kind.kind} is not installed in this cluster")
+            except ForbiddenError:
+                self._cache.set_unavailable(kind, f"not allowed to list {kind.qualified}")
+            except ClusterError as error:
+                if error.status == 410:  # the list grew too old between two pages
+                    continue
+                raise
+            else:
+                self._cache.set_unavailable(kind, None)
+            return
+
+    async def _sweep(self, kind: ResourceKind) -> None:
+        seen: list[tuple[str, str]] = []
+        version = 0
+        self._cache.begin_sweep(kind)
+        try:
+            async for page in self._client.pages(kind):
+                version = page.resource_version
+                for manifest in page.items:
+                    metadata = manifest["metadata"]
+                    seen.append((metadata.get("namespace") or "", metadata["name"]))
+                    self._cache.put(kind, manifest)
+                self._on_batch()
+        except ClusterError:
+            self._cache.abandon_sweep(kind)
+            raise
+        gone = self._cache.end_sweep(kind, seen, version)
+        if gone and self.synced.is_set():
+            logger.info(
+                "found objects gone that no watch had told of", kind=kind.kind, objects=gone
+            )
+        self._on_batch()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Return whether an event comes within that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _reason(error: BaseException | None) -> str:
+    return "it ended" if error is None else f"{type(error).__name__}: {error}"

@@ -1,0 +1,119 @@
+"""A level-triggered work queue, as controllers in Go have it (client-go/util/workqueue).
+
+A key is never worked on twice at once; a key added while it is worked on comes again afterwards;
+a key added many times comes once. Failures come back later, each key with its own delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections import deque
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+
+_FIRST_RETRY_SECONDS = 0.1
+_LONGEST_RETRY_SECONDS = 300.0
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting for work: urgent ones first, then in order, then those whose time comes."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[K] = deque()
+        self._bulk: deque[K] = deque()
+        self._waiting: set[K] = set()
+        self._working: set[K] = set()
+        self._again: dict[K, bool] = {}
+        self._failures: dict[K, int] = {}
+        self._deadlines: list[tuple[float, int, K]] = []
+        self._deadline_of: dict[K, float] = {}
+        self._sequence = 0
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def backlog(self) -> int:
+        """How many keys wait that single changes overtake."""
+        return len(self._bulk)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or is worked on; keys with a time to come do not count."""
+        return not self._waiting and not self._working
+
+    def add(self, key: K, *, urgent: bool = True) -> None:
+        """Ask for a key to be worked on; `urgent` False lets single changes overtake it."""
+        if key in self._working:
+            self._again[key] = self._again.get(key, False) or urgent
+            return
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        (self._urgent if urgent else self._bulk).append(key)
+        self._changed.set()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Ask for a key once that time has passed; an earlier time already set stays."""
+        due = time.monotonic() + max(0.0, seconds)
+        if self._deadline_of.get(key, due + 1) <= due:
+            return
+        self._deadline_of[key] = due
+        self._sequence += 1
+        heapq.heappush(self._deadlines, (due, self._sequence, key))
+        self._changed.set()
+
+    async def get(self) -> K:
+        """Wait for a key and take it; call `done` or `retry` with it afterwards."""
+        while True:
+            self._ripen()
+            queue = self._urgent or self._bulk
+            if queue:
+                key = queue.popleft()
+                self._waiting.discard(key)
+                self._working.add(key)
+                return key
+            self._changed.clear()
+            timeout = self._deadlines[0][0] - time.monotonic() if self._deadlines else None
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def done(self, key: K) -> None:
+        """Say that the work on a key succeeded."""
+        self._failures.pop(key, None)
+        self._release(key)
+
+    def retry(self, key: K, *, at_least: float = 0) -> float:
+        """Say that the work on a key failed; it comes back after the delay returned, in seconds.
+
+        The delay doubles with each failure in a row, up to five minutes, with jitter.
+        """
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay: float = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 12))
+        delay = max(at_least, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
+        self._release(key)
+        self.add_after(key, delay)
+        return delay
+
+    def _release(self, key: K) -> None:
+        self._working.discard(key)
+        urgent = self._again.pop(key, None)
+        if urgent is not None:
+            self.add(key, urgent=urgent)
+
+    def _ripen(self) -> None:
+        now = time.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            due, _, key = heapq.heappop(self._deadlines)
+            if self._deadline_of.get(key) == due:
+                del self._deadline_of[key]
+                self.add(key)

@@ -1,0 +1,98 @@
+"""Every error this package raises on purpose.
+
+ReadinessError
+├── FieldError            a field of a manifest holds a value of the wrong type or form
+├── QuantityError         text that is not a Kubernetes quantity
+├── InputError            a file that cannot be read as Kubernetes manifests
+├── PolicyError           a policy that cannot be used as written
+└── ClusterError          the cluster cannot be reached or does not answer as it should
+    ├── NotFoundError     the object or the kind does not exist (404)
+    ├── ForbiddenError    the service account lacks a right (401, 403)
+    └── ConflictError     somebody else changed the object first (409)
+"""
+
+from __future__ import annotations
+
+
+class ReadinessError(Exception):
+    """Base of all errors of this package; its text is fit to be shown to a person."""
+
+
+class FieldError(ReadinessError):
+    """A field of a manifest holds a value of the wrong type or form.
+
+    Attributes:
+        path: the field, as in `spec.template.spec.containers[0].image`.
+        expected: what should be there, with its article: `a list`, `text`.
+    """
+
+    def __init__(self, path: str, expected: str, value: object) -> None:
+        self.path = path
+        self.expected = expected
+        super().__init__(f"{path} must be {expected}, not {describe_value(value)}")
+
+
+class QuantityError(ReadinessError):
+    """Text that is not a Kubernetes quantity."""
+
+
+class InputError(ReadinessError):
+    """A file that cannot be read as Kubernetes manifests; the text begins with `file:line`."""
+
+
+class PolicyError(ReadinessError):
+    """A policy that cannot be used as written.
+
+    Attributes:
+        reason: one CamelCase word, fit for the reason of a condition.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class ClusterError(ReadinessError):
+    """The cluster cannot be reached or does not answer as it should.
+
+    Attributes:
+        status: the HTTP status code, 0 when there was no answer.
+        retry_after: seconds the server asked to wait, 0 when it did not ask.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, retry_after: float = 0) -> None:
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class NotFoundError(ClusterError):
+    """The object or the kind does not exist (404)."""
+
+
+class ForbiddenError(ClusterError):
+    """The service account lacks a right (401, 403)."""
+
+
+class ConflictError(ClusterError):
+    """Somebody else changed the object first (409)."""
+
+
+def describe_value(value: object) -> str:
+    """Name a JSON value the way a person would: `null`, `true`, `the number 3`, `text "x"`, `a list`."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            shown = value if len(value) <= 40 else value[:37] + "..."
+            return f'the text "{shown}"'
+        case list():
+            return "a list"
+        case dict():
+            return "a map"
+        case _:
+            return type(value).__name__

@@ -1,0 +1,1 @@
+"""Decides: which policy applies to which workload, and what its checks find."""

@@ -1,0 +1,1 @@
+"""The connection to a cluster: authentication, transport, errors and nothing else."""

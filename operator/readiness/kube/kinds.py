@@ -1,0 +1,33 @@
+"""The resources the operator reads or writes."""
+
+from __future__ import annotations
+
+from readiness.api.vocabulary import GROUP, VERSION
+from readiness.kube.client import ResourceKind
+from readiness.model.companions import COMPANION_KINDS
+from readiness.model.workload import WATCHED_KINDS
+
+WORKLOADS = {kind: ResourceKind("apps", "v1", kind, f"{kind.lower()}s") for kind in WATCHED_KINDS}
+COMPANIONS = {
+    (kind.group, kind.kind): ResourceKind(
+        kind.group, kind.version, kind.kind, kind.plural, kind.namespaced
+    )
+    for kind in COMPANION_KINDS.values()
+}
+
+
+def unavailable_key(kind: ResourceKind) -> str:
+    """Return the key of a kind in `Snapshot.unavailable`: some kinds share their name."""
+    companion = COMPANION_KINDS.get((kind.group, kind.kind))
+    return companion.key if companion is not None else kind.kind
+
+
+POLICIES = ResourceKind(GROUP, VERSION, "ReadinessPolicy", "readinesspolicies", namespaced=False)
+EXEMPTIONS = ResourceKind(GROUP, VERSION, "ReadinessExemption", "readinessexemptions")
+CUSTOM_RESOURCE_DEFINITIONS = ResourceKind(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    namespaced=False,
+)

@@ -1,0 +1,1 @@
+"""Pure views of Kubernetes objects: what a check may read, and nothing else."""

@@ -1,0 +1,1 @@
+"""Turns what was decided into conditions and text; pure."""

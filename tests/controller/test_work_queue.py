@@ -1,0 +1,118 @@
+"""The work queue keeps the promises that level-triggered controllers rest on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from readiness.controller import work_queue
+from readiness.controller.work_queue import WorkQueue
+
+
+async def take_all(queue: WorkQueue[str]) -> list[str]:
+    """Return the keys that wait, in the order they would be worked on."""
+    keys = []
+    while len(queue):
+        key = await queue.get()
+        keys.append(key)
+        queue.done(key)
+    return keys
+
+
+async def test_a_key_added_twice_comes_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.add("b")
+    queue.add("a")
+
+    assert await take_all(queue) == ["a", "b"]
+
+
+async def test_urgent_keys_overtake_the_bulk() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("bulk-1", urgent=False)
+    queue.add("bulk-2", urgent=False)
+    queue.add("urgent")
+
+    assert queue.backlog == 2
+    assert await take_all(queue) == ["urgent", "bulk-1", "bulk-2"]
+
+
+async def test_a_key_is_never_worked_on_twice_at_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    key = await queue.get()
+
+    queue.add("a")
+
+    assert len(queue) == 0
+    assert not queue.idle
+    queue.done(key)
+    assert await take_all(queue) == ["a"]
+    assert queue.idle
+
+
+async def test_a_failed_key_comes_back_later_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_queue.random, "uniform", lambda low, high: 1.0)
+    queue: WorkQueue[str] = WorkQueue()
+    delays = []
+    for _ in range(4):
+        queue.add("a")
+        delays.append(queue.retry(await queue.get()))
+
+    assert delays == [0.1, 0.2, 0.4, 0.8]
+
+
+async def test_success_forgets_earlier_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_queue.random, "uniform", lambda low, high: 1.0)
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.retry(await queue.get())
+    queue.done(await queue.get())
+
+    queue.add("a")
+
+    assert queue.retry(await queue.get()) == 0.1
+
+
+async def test_a_retry_waits_as_long_as_the_server_asks() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+
+    assert queue.retry(await queue.get(), at_least=7) == 7
+
+
+async def test_a_key_with_a_time_comes_when_it_is_due() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    queue.add_after("later", 0.2)
+    queue.add_after("sooner", 0.05)
+
+    assert len(queue) == 0
+    assert [await queue.get(), await queue.get()] == ["sooner", "later"]
+    assert loop.time() - started >= 0.19
+
+
+async def test_the_earlier_of_two_times_counts() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("a", 60)
+    queue.add_after("a", 0.01)
+    queue.add_after("a", 30)
+
+    async with asyncio.timeout(5):
+        queue.done(await queue.get())
+
+    assert queue.idle
+
+
+async def test_a_waiting_worker_wakes_for_a_new_key() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    worker = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+
+    queue.add("a")
+
+    async with asyncio.timeout(5):
+        assert await worker == "a"

@@ -1,0 +1,1 @@
+"""Tools of the house: they build, run, test and measure; none of them is shipped."""
