@@ -585,7 +585,7 @@ class ControlPlane:
             else:
                 return
         raise ControlPlaneError(
-            f"{name} found no free port in {_ATTEMPTS} attempts between {_PORTS[0]} and {_PORTS[-1]}"
+            f"{name} got no port in {_ATTEMPTS} attempts between {_PORTS[0]} and {_PORTS[-1]}"
         )
 
     def _start(self, name: str, arguments: Sequence[str], ready: Callable[[], bool]) -> None:
@@ -617,7 +617,7 @@ class ControlPlane:
     def _fail(self, name: str, what: str) -> NoReturn:
         raise ControlPlaneError(
             f"{name} {what}. Its last log lines:\n{self.log(name) or '(none)'}\n"
-            f"What to do: if it objects to a flag, look at what ControlPlane(...) was given; if the "
+            "What to do: if it objects to a flag, look at what ControlPlane(...) was given; if the "
             f"binary is broken, remove .cache/control-plane/bin/{name} and run "
             "'make control-plane'; if the machine is slow, give ControlPlane(patience=...) more "
             f"than {self.patience:g} s."

@@ -27,7 +27,7 @@ GENERATORS = (crd_manifests.crds, check_pages.pages)
 OWNED = ((crd_manifests.FOLDER, "*.yaml"), (check_pages.FOLDER, "*.md"))
 
 
-def changes(root: Path = ROOT) -> Iterator[tuple[Path, str | None, str | None]]:
+def changes(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
     """Yield each file that is out of date, with its text as it is and as it should be.
 
     None stands for no file.
@@ -39,9 +39,10 @@ def changes(root: Path = ROOT) -> Iterator[tuple[Path, str | None, str | None]]:
         path.relative_to(root) for folder, names in OWNED for path in (root / folder).glob(names)
     }
     for path in sorted(there | set(wanted)):
-        is_text = (root / path).read_text(encoding="utf-8") if path in there else None
-        if is_text != wanted.get(path):
-            yield path, is_text, wanted.get(path)
+        old = (root / path).read_text(encoding="utf-8") if path in there else None
+        new = wanted.get(path)
+        if old != new:
+            yield path, old, new
 
 
 def diff(path: Path, old: str | None, new: str | None) -> str:
@@ -56,23 +57,23 @@ def diff(path: Path, old: str | None, new: str | None) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Write what is out of date, or with --check say what is; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 on a difference"
     )
     check_only = parser.parse_args(arguments).check
-    outdated = list(changes())
+    outdated = list(changes(root))
     for path, old, new in outdated:
         if check_only:
             sys.stdout.write(diff(path, old, new))
         elif new is None:
-            (ROOT / path).unlink()
+            (root / path).unlink()
             print(f"removed {path}")
         else:
-            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-            (ROOT / path).write_text(new, encoding="utf-8")
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(new, encoding="utf-8")
             print(f"wrote {path}")
     if check_only and outdated:
         print("generated files are out of date: run `python tools/generate.py`", file=sys.stderr)

@@ -53,13 +53,13 @@ class Supervisor:
     def spawn(self, name: str, argv: list[str], log: str) -> int:
         """Start a process in a session of its own, so that Ctrl-C in a terminal passes it by."""
         with open(log, "ab") as output:  # noqa: PTH123 - pathlib costs start-up time
-            process = subprocess.Popen(  # noqa: PLW1509 - this process has one thread
+            process = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=self._before_exec,
+                preexec_fn=self._before_exec,  # noqa: PLW1509 - this process has one thread
             )
         self._processes[name] = process
         return process.pid

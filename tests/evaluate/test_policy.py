@@ -76,8 +76,9 @@ MATCHING: list[tuple[dict[str, Any], ObjectRef, bool]] = [
     ({"kinds": {"Deployment"}}, ref(), True),
     ({"kinds": {"StatefulSet", "DaemonSet"}}, ref(), False),
     ({}, ref(kind="CronJob"), True),
-    ({"namespace_selector": PRODUCTION, "workload_selector": WEB, "kinds": {"DaemonSet"}}, ref(), False),
-]  # fmt: skip
+    ({"namespace_selector": PRODUCTION, "workload_selector": WEB}, ref(kind="DaemonSet"), True),
+    ({"namespace_selector": PRODUCTION, "kinds": {"DaemonSet"}}, ref(), False),
+]
 
 
 @pytest.mark.parametrize(("fields", "about", "expected"), MATCHING)

@@ -48,9 +48,10 @@ class Model(BaseModel):
     )
 
 
-def cel(rule: str, message: str) -> dict[str, Any]:
-    """Return a CEL validation rule for a schema (KEP-2876)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message}]}
+def cel(rule: str, message: str, *, field: str = "") -> dict[str, Any]:
+    """Return a CEL validation rule for a schema (KEP-2876); `field` is the one to blame."""
+    blame = {"fieldPath": field} if field else {}
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message, **blame}]}
 
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=_MAX_NAME)]
@@ -83,7 +84,8 @@ class LabelSelectorRequirement(Model):
         json_schema_extra=cel(
             "self.operator in ['In', 'NotIn'] ? has(self.values) && self.values.size() > 0"
             " : !has(self.values) || self.values.size() == 0",
-            "values must be set for In and NotIn, and absent for Exists and DoesNotExist",
+            "must be set for In and NotIn, and absent for Exists and DoesNotExist",
+            field=".values",
         )
     )
 

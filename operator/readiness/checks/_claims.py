@@ -43,13 +43,13 @@ def persistent_claims(workload: Workload, snapshot: Snapshot) -> list[Claim]:
         # A StatefulSet replaces a volume that has the name of one of its claim templates.
         if source is None or text(volume, "name", path) in templates:
             continue
-        path = f"{path}.persistentVolumeClaim"
-        name = text(source, "claimName", path)
+        source_path = f"{path}.persistentVolumeClaim"
+        name = text(source, "claimName", source_path)
         claim = snapshot.companion(PersistentVolumeClaim, workload.namespace, name)
         claims.append(
-            Claim(name, f"{path}.claimName", None, None)
+            Claim(name, f"{source_path}.claimName", None, None)
             if claim is None
-            else Claim(name, f"{path}.claimName", claim.labels, claim.storage_class)
+            else Claim(name, f"{source_path}.claimName", claim.labels, claim.storage_class)
         )
     return claims
 
@@ -59,10 +59,9 @@ def ephemeral_claims(workload: Workload) -> Iterator[Claim]:
     for path, volume in _volumes(workload):
         source = optional_mapping(volume, "ephemeral", path)
         if source is not None:
-            path = f"{path}.ephemeral"
-            template = mapping(source, "volumeClaimTemplate", path)
+            template = mapping(source, "volumeClaimTemplate", f"{path}.ephemeral")
             name = text(volume, "name", path)
-            yield _from_template(name, template, f"{path}.volumeClaimTemplate")
+            yield _from_template(name, template, f"{path}.ephemeral.volumeClaimTemplate")
 
 
 def _volumes(workload: Workload) -> list[tuple[str, Fields]]:

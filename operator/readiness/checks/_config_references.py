@@ -1,9 +1,8 @@
 """ConfigMaps, Secrets, claims and ServiceAccounts that a workload needs by name.
 
 Fields: `env[].valueFrom` and `envFrom[]` of every container; `configMap`, `secret`, `projected` and
-`persistentVolumeClaim` volumes; `serviceAccountName`. A reference marked `optional` is none. Left
-out is what does not keep a pod from starting (`imagePullSecrets`), and what others resolve (secrets
-that storage drivers use).
+`persistentVolumeClaim` volumes; `serviceAccountName`. Left out is what does not keep a pod from
+starting (`imagePullSecrets`), and what others resolve (secrets that storage drivers use).
 """
 
 from __future__ import annotations
@@ -17,6 +16,9 @@ from readiness.model.containers import Container
 from readiness.model.fields import Fields, boolean, mapping, mappings, optional_mapping, text
 from readiness.model.workload import Workload
 
+# What the field with the name is called: it differs between sources.
+_NAME_KEYS = ("name", "secretName", "claimName")
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigReference:
@@ -29,7 +31,7 @@ class ConfigReference:
         place: how messages call the place: `env "MODE"`, `volume "config"`.
         keys: keys it must have, each with the field that names it.
         container: the container that needs it; None when the pod does.
-        from_env: whether it is for an env variable, which only reads texts.
+        optional: whether the pod starts without it.
     """
 
     kind: str
@@ -38,7 +40,7 @@ class ConfigReference:
     place: str
     keys: tuple[tuple[str, str], ...] = ()
     container: Container | None = None
-    from_env: bool = False
+    optional: bool = False
 
     def fault(self, what: str, path: str) -> Finding:
         """Return a finding: it must name `what`, in the place of this reference."""
@@ -49,7 +51,7 @@ class ConfigReference:
 
 
 def config_references(workload: Workload) -> Iterator[ConfigReference]:
-    """Yield what the workload can't start without, in the order of its pod spec."""
+    """Yield what the workload refers to, its volumes before its containers."""
     account = service_account_name(workload)
     field = (
         "serviceAccountName" if workload.pod_spec.get("serviceAccountName") else "serviceAccount"
@@ -80,21 +82,14 @@ def _of_volume(workload: Workload, volume: Fields, path: str) -> Iterator[Config
     name = text(volume, "name", path)
     place = f'volume "{name}"'
     yield from _named("ConfigMap", volume, "configMap", path, place)
-    yield from _named("Secret", volume, "secret", path, place, name_key="secretName")
+    yield from _named("Secret", volume, "secret", path, place)
     projected = mapping(volume, "projected", path)
     for source_path, source in mappings(projected, "sources", f"{path}.projected"):
         yield from _named("ConfigMap", source, "configMap", source_path, place)
         yield from _named("Secret", source, "secret", source_path, place)
     # A StatefulSet replaces a volume that has the name of one of its claim templates.
     if volume.get("persistentVolumeClaim") is not None and name not in _claim_templates(workload):
-        yield from _named(
-            "PersistentVolumeClaim",
-            volume,
-            "persistentVolumeClaim",
-            path,
-            place,
-            name_key="claimName",
-        )
+        yield from _named("PersistentVolumeClaim", volume, "persistentVolumeClaim", path, place)
 
 
 def _claim_templates(workload: Workload) -> set[str]:
@@ -114,16 +109,13 @@ def _named(
     path: str,
     place: str,
     container: Container | None = None,
-    *,
-    name_key: str = "name",
 ) -> Iterator[ConfigReference]:
-    """Yield the reference at `parent[key]`, unless there is none or it is optional."""
+    """Yield the reference at `parent[key]`, if there is one."""
     fields = optional_mapping(parent, key, path)
     if fields is None:
         return
     path = f"{path}.{key}"
-    if boolean(fields, "optional", path):
-        return
+    name_key = next((key for key in _NAME_KEYS if fields.get(key) is not None), "name")
     keys = [
         (text(item, "key", item_path), f"{item_path}.key")
         for item_path, item in mappings(fields, "items", path)
@@ -138,5 +130,5 @@ def _named(
         place,
         tuple(keys),
         container,
-        from_env=container is not None,
+        optional=bool(boolean(fields, "optional", path)),
     )

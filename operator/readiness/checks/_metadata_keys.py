@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from readiness.checks.base import Finding
 from readiness.model.fields import join
 from readiness.model.workload import Workload
 
 
-def annotations_of(workload: Workload) -> tuple[Mapping[str, str], ...]:
-    """Return the annotations of the workload and of its pods."""
-    return (workload.annotations, workload.template_annotations)
+class Statement(NamedTuple):
+    """One label or annotation that says something: its field path and its value."""
+
+    path: str
+    value: str
 
 
-def labels_and_annotations_of(workload: Workload) -> tuple[Mapping[str, str], ...]:
-    """Return the labels and the annotations of the workload and of its pods."""
-    return (workload.labels, workload.template_labels, *annotations_of(workload))
+def statements(
+    workload: Workload, keys: tuple[str, ...], *, labels: bool = True
+) -> Iterator[Statement]:
+    """Yield what the workload and its pods say under any of the keys; blanks say nothing.
 
-
-def values_of(places: Iterable[Mapping[str, str]], keys: Iterable[str]) -> Iterator[str]:
-    """Yield what the places say under any of the keys; blanks say nothing."""
-    for place in places:
+    Args:
+        workload: its own metadata are looked at first, then those of its pods.
+        keys: the keys that count.
+        labels: whether labels count as annotations do.
+    """
+    for path, place in _places(workload, labels=labels):
         for key in keys:
             value = place.get(key)
             if value and not value.isspace():
-                yield value
+                yield Statement(join(path, key), value)
 
 
-def must_set(keys: tuple[str, ...], what: str) -> Finding:
-    """Return a finding that none of the keys is set: `metadata.annotations must set owner`.
-
-    Args:
-        keys: the keys, the one to recommend first.
-        what: what to set: `a label or annotation`.
-    """
-    names = f'"{keys[0]}"' if len(keys) == 1 else f"one of {', '.join(map(quote, keys))}"
-    return Finding(f"metadata must set {what} {names}", join("metadata.annotations", keys[0]))
+def _places(workload: Workload, *, labels: bool) -> Iterator[tuple[str, Mapping[str, str]]]:
+    template = workload.template_metadata_path
+    yield "metadata.annotations", workload.annotations
+    yield f"{template}.annotations", workload.template_annotations
+    if labels:
+        yield "metadata.labels", workload.labels
+        yield f"{template}.labels", workload.template_labels
 
 
-def quote(name: str) -> str:
-    """Return a name in quotes."""
-    return f'"{name}"'
+def must_set(keys: tuple[str, ...], *, labels: bool = True) -> Finding:
+    """Return the finding that none of the keys says anything; the first one is to be preferred."""
+    *others, last = (f'"{key}"' for key in keys)
+    names = f"{', '.join(others)} or {last}" if others else last
+    where = "metadata.annotations or metadata.labels" if labels else "metadata.annotations"
+    return Finding(f"{where} must set {names}", join("metadata.annotations", keys[0]))

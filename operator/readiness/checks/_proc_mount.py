@@ -6,6 +6,8 @@ from readiness.checks.base import Finding, finding
 from readiness.model.fields import text
 from readiness.model.workload import Workload
 
+_EMPTY = '""'
+
 
 def unmasked_proc_mounts(workload: Workload) -> list[Finding]:
     """Return a finding for each container whose procMount is set and is not Default."""
@@ -19,7 +21,7 @@ def unmasked_proc_mounts(workload: Workload) -> list[Finding]:
             findings.append(
                 finding(
                     container,
-                    f"must not set securityContext.procMount: {proc_mount}",
+                    f"must not set securityContext.procMount: {proc_mount or _EMPTY}",
                     "securityContext.procMount",
                 )
             )

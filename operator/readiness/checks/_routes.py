@@ -25,13 +25,6 @@ def findings(messages: Iterable[str], workload: Workload) -> list[Finding]:
     return [Finding(message, path) for message in dict.fromkeys(messages)]
 
 
-def all_unavailable(snapshot: Snapshot, *kinds: str) -> Skip | None:
-    """Return why none of these optional kinds can be looked at; None when one of them can."""
-    reasons = [snapshot.unavailable.get(kind) for kind in kinds]
-    known = [reason for reason in reasons if reason]
-    return Skip("; ".join(dict.fromkeys(known))) if len(known) == len(kinds) else None
-
-
 def middlewares_of(rule: RouteRule, snapshot: Snapshot) -> list[Middleware]:
     """Return the Traefik middlewares of a rule, those that a chain stands for included."""
     found: dict[Name, Middleware] = {}

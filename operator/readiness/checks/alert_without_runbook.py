@@ -12,7 +12,7 @@ from typing import Annotated
 from annotated_types import MinLen
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._routes import all_unavailable
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._routes import all_unavailable
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload

@@ -90,7 +90,7 @@ def _without_request(
             and not _has_own(container, snapshot, workload, resource)
         ]
     missing = [c for c in containers if not effective_request(c, workload, snapshot, resource)]
-    if missing and len(missing) < len(containers) and _has_pod_level(workload, snapshot):
+    if len(missing) < len(containers) and _has_pod_level(workload, snapshot):
         # The controller then adds up whatever requests there are.
         return []
     return missing

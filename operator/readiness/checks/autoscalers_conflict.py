@@ -70,12 +70,10 @@ def _listed(scalers: list[Scaler]) -> str:
 
 
 def _changes(vertical: VerticalAutoscaler, metric: AutoscalerMetric, workload: Workload) -> bool:
-    if metric.type not in ("Resource", "ContainerResource"):
-        return False
     return any(
         metric.resource in vertical.resources_of(container.name)
         for container in workload.long_running_containers
-        if metric.type == "Resource" or container.name == metric.container
+        if not metric.container or container.name == metric.container
     )
 
 

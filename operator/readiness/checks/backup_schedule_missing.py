@@ -12,7 +12,7 @@ from typing import Any
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._backups import SCHEDULE_KINDS, schedules_of
 from readiness.checks._claims import persistent_claims
-from readiness.checks._routes import all_unavailable
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload

@@ -1,7 +1,8 @@
 """The last backup of the data is too old.
 
 Read from status: lastBackup of a Velero Schedule, lastSnapshotTime of a SnapshotSchedule,
-lastSuccessfulBackup of the Cluster that a ScheduledBackup of CloudNativePG names. K8up does not say.
+lastSuccessfulBackup of the Cluster that a ScheduledBackup of CloudNativePG names. K8up does not
+say.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from datetime import datetime
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._backups import SCHEDULE_KINDS, Schedule, schedules_of
-from readiness.checks._claims import persistent_claims
-from readiness.checks._routes import all_unavailable
+from readiness.checks._claims import Claim, persistent_claims
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.data_protection import K8upSchedule, PostgresCluster, ScheduledBackup
 from readiness.model.duration import parse_duration
@@ -71,9 +72,45 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     for claim in claims:
         schedules = list(schedules_of(claim, workload, snapshot))
         covered = covered or bool(schedules)
-        telling = [s for s in schedules if not isinstance(s, K8upSchedule)]
-        judged = judged or bool(telling)
-        if len(telling) < len(schedules) or not schedules:
-            continue  # whether K8up made one is not known; none at all is another check's news
-        last = max(((_last_backup(s, snapshot), s.title_from(workload.namespace)) for s in telling))
-    return found
+        times = [(last, s) for s in schedules if (last := _last(s, snapshot)) is not None]
+        newest = max(times, key=lambda pair: pair[0], default=None)
+        if newest is None:
+            continue
+        if newest[0] >= oldest:
+            judged = True
+        elif len(times) == len(schedules):  # else one that does not say may be fresh
+            judged = True
+            found.append(_stale(claim, *newest, workload, params))
+    if judged:
+        return found
+    if covered:
+        return Skip("its backup schedules do not say when they last made a backup")
+    return all_unavailable(snapshot, *SCHEDULE_KINDS) or Skip(
+        "no backup schedule covers its claims"
+    )
+
+
+def _last(schedule: Schedule, snapshot: Snapshot) -> datetime | None:
+    """Return when a schedule last made a backup; None when it does not say.
+
+    One that has made none since it was created says when that was.
+    """
+    if isinstance(schedule, K8upSchedule):
+        return None
+    if isinstance(schedule, ScheduledBackup):
+        # None too where a plugin makes the backups: the field is not set then.
+        cluster = snapshot.companion(PostgresCluster, schedule.namespace, schedule.cluster)
+        return cluster.last_backup if cluster is not None else None
+    return schedule.last_backup or schedule.created
+
+
+def _stale(
+    claim: Claim, last: datetime, schedule: Schedule, workload: Workload, params: Params
+) -> Finding:
+    never = not isinstance(schedule, ScheduledBackup | K8upSchedule) and not schedule.last_backup
+    since = f"{'none since' if never else 'the last was at'} {last:%Y-%m-%dT%H:%M:%SZ}"
+    return Finding(
+        f'{schedule.title_from(workload.namespace)} must back up claim "{claim.name}" at least '
+        f"every {params.maxAge} ({since})",
+        claim.path,
+    )

@@ -5,9 +5,9 @@ created at all. References marked `optional: true` are fine; so are the ServiceA
 the ConfigMap `kube-root-ca.crt`, which every namespace has. Claims that the volumeClaimTemplates of
 a StatefulSet provide are fine too.
 
-Secrets are looked at in files only: the operator never reads them. From files, something missing is
-only held against the workload when they hold another object of that kind in its namespace; with none
-at all those objects evidently come from elsewhere, and the check is skipped.
+Secrets are looked at in files only: the operator never reads them. From files, something missing
+is only held against the workload when they hold another object of that kind in its namespace; with
+none at all those objects evidently come from elsewhere, and the check is skipped.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from readiness.checks.base import (
     Scope,
     Skip,
 )
+from readiness.model.companion import Companion
 from readiness.model.companions import (
-    Companion,
     ConfigMap,
     PersistentVolumeClaim,
     Secret,
@@ -79,7 +79,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     judged = False
     for reference in config_references(workload):
         kind = reference.kind
-        if (kind, reference.name) in _ALWAYS_THERE:
+        if reference.optional or (kind, reference.name) in _ALWAYS_THERE:
             continue
         if kind == "Secret" and snapshot.origin is Origin.CLUSTER:
             continue
@@ -113,7 +113,8 @@ def _missing_keys(reference: ConfigReference, companion: Companion) -> Iterator[
     if not isinstance(companion, ConfigMap):
         return
     for key, path in reference.keys:
-        if key in companion.keys or (key in companion.binary_keys and not reference.from_env):
+        in_volume = reference.container is None
+        if key in companion.keys or (in_volume and key in companion.binary_keys):
             continue
         what = f'an existing key of {reference.kind} {quoted([companion.name])}, not "{key}"'
         yield reference.fault(what, path)

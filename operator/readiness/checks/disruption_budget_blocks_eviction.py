@@ -15,6 +15,7 @@ from readiness.checks._budgets import Matched, labels_path, matched_by, sync_fai
 from readiness.checks._unseen import unseen
 from readiness.checks._wording import pods
 from readiness.checks.base import (
+    PASS,
     SCALABLE_KINDS,
     CannotTell,
     Check,
@@ -86,12 +87,12 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         message = _obstacle(budget, matched) or _reported_obstacle(budget, snapshot, params)
         if message:
             findings.append(Finding(message, labels_path(workload)))
-        elif not findings and _depends_on_nodes(budget, matched):
+        elif _depends_on_nodes(budget, matched):
             cannot_tell = CannotTell(
                 f"{budget.title} ({budget.rule}) also selects pods of a DaemonSet, "
                 "which are as many as there are nodes"
             )
-    return findings or cannot_tell or findings
+    return findings or cannot_tell or PASS
 
 
 def _depends_on_nodes(budget: DisruptionBudget, matched: Matched) -> bool:
@@ -107,20 +108,23 @@ def _obstacle(budget: DisruptionBudget, matched: Matched) -> str:
         )
     if budget.counts_scale and matched.without_scale:
         return (
-            f"{budget.title} ({budget.rule}) allows no eviction: it also selects the pods of "
-            f"{matched.without_scale[0]}, which has no scale to count them by; narrow its selector"
+            f"{budget.title} ({budget.rule}) allows no eviction: {matched.without_scale[0]}, which "
+            "it also selects, has no scale; narrow its selector"
         )
     if matched.has_daemon_set or matched.pods == 0 or budget.disruptions_allowed(matched.pods):
         return ""
-    where = f" of {matched.workloads} workloads" if matched.workloads > 1 else ""
-    where += " at the minimum of the autoscaler" if matched.autoscaled else ""
-    need = budget.desired_healthy(matched.pods)
+    where = " when scaled down" if matched.autoscaled else ""
+    need = str(budget.desired_healthy(matched.pods))
+    if matched.workloads > 1:
+        where = f" of {matched.workloads} {'scaled-down ' if matched.autoscaled else ''}workloads"
+    elif 1 != matched.pods >= budget.desired_healthy(matched.pods):
+        need += " of them"
     way_out = "set maxUnavailable: 1 instead"
     if matched.pods == 1:
-        way_out += " and accept the downtime, or run more pods"
+        way_out = "set maxUnavailable: 1 or run more pods"
     return (
         f"{budget.title} ({budget.rule}) allows no eviction of its {pods(matched.pods)}{where}: it "
-        f"needs {need}{' of them' if need <= matched.pods != 1 else ''}; {way_out}"
+        f"needs {need}; {way_out}"
     )
 
 
@@ -138,10 +142,7 @@ def _reported_obstacle(budget: DisruptionBudget, snapshot: Snapshot, params: Par
     if not held:
         return ""
     if failure := sync_failure(budget, snapshot):
-        return (
-            f"{budget.title} ({budget.rule}) allows no eviction: the disruption controller can't "
-            f"count its pods (SyncFailed: {failure.message})"
-        )
+        return f"{budget.title} ({budget.rule}) allows no eviction: SyncFailed ({failure.message})"
     if budget.blocks_healthy_pods:
         return (
             f"{budget.title} ({budget.rule}) allows no eviction although all its pods are healthy; "

@@ -58,10 +58,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
 def _flaw(budget: DisruptionBudget, snapshot: Snapshot) -> str:
     named = f"{budget.title} ({budget.rule})"
     if failure := sync_failure(budget, snapshot):
-        return (
-            f"{named} must select only pods that can be counted: the disruption controller "
-            f"reports SyncFailed ({failure.message})"
-        )
+        return f"{named} must select only countable pods (SyncFailed: {failure.message})"
     if budget.counts_scale:
         without_scale = matched_by(budget, snapshot).without_scale
         if without_scale:

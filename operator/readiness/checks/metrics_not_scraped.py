@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._routes import all_unavailable
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import (
     LONG_RUNNING_KINDS,
     PASS,
@@ -59,21 +59,31 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     if any(owned.get(_SCRAPE) == "true" for owned in annotations):
         return PASS
     idle: list[str] = []
-    for monitor in snapshot.pod_monitors_selecting(workload):
-        if _names_a_port(monitor, _container_ports(workload), workload):
+    for monitor, owner, ports in _monitors(workload, services, snapshot):
+        if _names_a_port(monitor, ports, workload):
             return PASS
-        idle.append(_must_name(monitor, "a container", workload))
-    for service in services:
-        for monitor in snapshot.service_monitors_selecting(service):
-            if _names_a_port(monitor, _service_ports(service), workload):
-                return PASS
-            idle.append(_must_name(monitor, service.title, workload))
+        title = monitor.title_from(workload.namespace)
+        idle.append(f"{title} must name a port of {owner} in its endpoints")
     skip = None if idle else all_unavailable(snapshot, "ServiceMonitor", "PodMonitor")
     if skip is not None:
         return skip
-    missing = 'a ServiceMonitor or PodMonitor must select the pods, or annotation prometheus.io/scrape: "true" be set'
+    missing = (
+        "a ServiceMonitor or PodMonitor must select the pods, or they must have annotation "
+        f'{_SCRAPE}: "true"'
+    )
     path = f"{workload.template_metadata_path}.annotations"
     return [Finding(message, path) for message in idle or [missing]]
+
+
+def _monitors(
+    workload: Workload, services: list[Service], snapshot: Snapshot
+) -> Iterator[tuple[Monitor, str, set[str]]]:
+    """Yield each monitor that selects something, whose ports it chooses from, and their names."""
+    for pod_monitor in snapshot.pod_monitors_selecting(workload):
+        yield pod_monitor, "a container", _container_ports(workload)
+    for service in services:
+        for monitor in snapshot.service_monitors_selecting(service):
+            yield monitor, service.title, {port.name for port in service.ports}
 
 
 def _names_a_port(monitor: Monitor, ports: set[str], workload: Workload) -> bool:
@@ -89,11 +99,3 @@ def _names_a_port(monitor: Monitor, ports: set[str], workload: Workload) -> bool
 
 def _container_ports(workload: Workload) -> set[str]:
     return {text(port, "name", path) for c in workload.containers for path, port in c.ports}
-
-
-def _service_ports(service: Service) -> set[str]:
-    return {port.name for port in service.ports}
-
-
-def _must_name(monitor: Monitor, where: str, workload: Workload) -> str:
-    return f"{monitor.title_from(workload.namespace)} must name a port of {where} in its endpoints"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks._routes import (
     NO_ROUTE,
-    all_unavailable,
     findings,
     middlewares_of,
     roots_of,

@@ -26,7 +26,7 @@ from readiness.model.fields import mapping, mappings, text
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
-_EXCLUSIVE = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
+# The others, ReadWriteOnce and ReadWriteOncePod, are for one node and one pod at a time.
 _SHARED = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 CHECK = Check(
@@ -71,12 +71,11 @@ def _excuse(workload: Workload, snapshot: Snapshot) -> Skip | CannotTell | None:
     for path, volume in mappings(workload.pod_spec, "volumes", workload.pod_path):
         source = mapping(volume, "persistentVolumeClaim", path)
         name = text(source, "claimName", f"{path}.persistentVolumeClaim")
-        if not name:
-            continue
+        # Other volumes have no name here, and no claim is found by none.
         claim = snapshot.companion(PersistentVolumeClaim, workload.namespace, name)
         if claim is None:
             unknown = unknown or name
-        elif _EXCLUSIVE.intersection(claim.access_modes) and _SHARED.isdisjoint(claim.access_modes):
+        elif _SHARED.isdisjoint(claim.access_modes):
             return Skip(f'claim "{name}" can be used by one node at a time')
     if not unknown:
         return None

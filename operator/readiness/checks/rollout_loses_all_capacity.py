@@ -14,7 +14,6 @@ from typing import Any
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import scaled_to_zero
 from readiness.checks._unseen import unseen
-from readiness.checks._wording import pods
 from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.fields import Fields, int_or_text, mapping, text
 from readiness.model.int_or_percent import IntOrPercent, parse_int_or_percent
@@ -75,15 +74,15 @@ def _judge_deployment(rolling_update: Fields, path: str, floor: int) -> Outcome:
     max_unavailable = _amount(rolling_update, "maxUnavailable", path, _QUARTER)
     max_surge = _amount(rolling_update, "maxSurge", path, _QUARTER)
     unavailable = max_unavailable.rounded_down(floor)
+    cause = f"maxUnavailable: {max_unavailable}"
     if unavailable == 0 and max_surge.rounded_up(floor) == 0:
         unavailable = 1
+        cause += f" with maxSurge: {max_surge}"
     if unavailable < floor:
         return PASS
-    message = (
-        f"{path} must keep pods running: maxUnavailable: {max_unavailable} with maxSurge: "
-        f"{max_surge} stops all of {pods(floor)} at once; set maxUnavailable: 0 and maxSurge: 1"
-    )
-    return [Finding(message, f"{path}.maxUnavailable")]
+    stopped = "the only pod" if floor == 1 else f"all {floor} pods at once"
+    way_out = "set maxUnavailable: 0 and maxSurge: 1"
+    return [_finding(path, f"{cause} stops {stopped}; {way_out}")]
 
 
 def _judge_stateful_set(rolling_update: Fields, path: str, floor: int) -> Outcome:
@@ -92,22 +91,20 @@ def _judge_stateful_set(rolling_update: Fields, path: str, floor: int) -> Outcom
     max_unavailable = _amount(rolling_update, "maxUnavailable", path, _ONE)
     if max_unavailable.rounded_down(floor) < floor:
         return PASS
-    message = (
-        f"{path} must keep pods running: maxUnavailable: {max_unavailable} stops all of "
-        f"{pods(floor)} at once; set maxUnavailable: 1"
-    )
-    return [Finding(message, f"{path}.maxUnavailable")]
+    cause = f"maxUnavailable: {max_unavailable}"
+    return [_finding(path, f"{cause} stops all {floor} pods at once; set maxUnavailable: 1")]
 
 
 def _judge_daemon_set(rolling_update: Fields, path: str) -> Outcome:
     max_unavailable = _amount(rolling_update, "maxUnavailable", path, _ONE)
     if not max_unavailable.percent or max_unavailable.value < 100:
         return PASS
-    message = (
-        f"{path} must keep pods running: maxUnavailable: {max_unavailable} stops all of them at "
-        "once; set maxUnavailable: 1"
-    )
-    return [Finding(message, f"{path}.maxUnavailable")]
+    cause = f"maxUnavailable: {max_unavailable}"
+    return [_finding(path, f"{cause} stops all pods at once; set maxUnavailable: 1")]
+
+
+def _finding(path: str, reason: str) -> Finding:
+    return Finding(f"{path} must keep pods running: {reason}", f"{path}.maxUnavailable")
 
 
 def _amount(fields: Fields, key: str, path: str, default: IntOrPercent) -> IntOrPercent:

@@ -79,7 +79,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         mismatched = mismatched or path
     if mismatched:
         selector = f"{mismatched}.labelSelector"
-        return [Finding(f"{selector} must match the labels of the pods themselves", selector)]
+        return [Finding(f"{selector} must select its own pods", selector)]
     path = f"{workload.pod_path}.topologySpreadConstraints"
     return [Finding(f"must set {path} over hosts or zones", path)]
 

@@ -160,49 +160,51 @@ class Synchroniser:
         """
         self._scan_definitions = await self._client.may("watch", kinds.CUSTOM_RESOURCE_DEFINITIONS)
         for kind in self._watched:
-            await self._check_access(kind)
-            if kind in self._allowed:
-                await self.sweep(kind)
-
-    async def _check_access(self, kind: ResourceKind) -> None:
-        """Find out whether we may list and watch a kind; say so once when we may not."""
-        missing = [verb for verb in ("list", "watch") if not await self._client.may(verb, kind)]
-        if not missing:
-            self._allowed.add(kind)
-            return
-        reason = f"not allowed to {' and '.join(missing)} {kind.qualified}"
-        if self._cache.unavailable.get(kinds.unavailable_key(kind)) != reason:
-            grant = f"--verb={','.join(missing)} --resource={kind.qualified}"
-            logger.error(
-                "kind can't be watched",
-                kind=kind.kind,
-                reason=reason,
-                remedy=f"grant it: kubectl create clusterrole readiness-extra {grant}, bound to the "
-                "operator's service account",
-            )
-        self._allowed.discard(kind)
-        self._cache.set_unavailable(kind, reason)
+            await self.sweep(kind)
 
     async def sweep(self, kind: ResourceKind) -> None:
         """List a kind and make the cache agree: newer objects come in, vanished ones go.
+
+        A kind that is not installed is unavailable but watched all the same: Kopf finds it when it
+        comes. One we may not list or watch is unavailable until a later sweep finds it allowed.
 
         Raises:
             ClusterError: when the API server can't be reached or fails.
         """
         while True:
             try:
-                await self._sweep(kind)
+                if await self._client.may("watch", kind):
+                    await self._sweep(kind)
+                    self._available(kind, None)
+                else:
+                    self._forbidden(kind, "watch")
             except NotFoundError:
-                self._cache.set_unavailable(kind, f"{kind.kind} is not installed in this cluster")
+                self._available(kind, f"{kind.kind} is not installed in this cluster")
             except ForbiddenError:
-                self._cache.set_unavailable(kind, f"not allowed to list {kind.qualified}")
+                self._forbidden(kind, "list")
             except ClusterError as error:
                 if error.status == 410:  # the list grew too old between two pages
                     continue
                 raise
-            else:
-                self._cache.set_unavailable(kind, None)
             return
+
+    def _available(self, kind: ResourceKind, reason: str | None) -> None:
+        self._allowed.add(kind)
+        self._cache.set_unavailable(kind, reason)
+
+    def _forbidden(self, kind: ResourceKind, verb: str) -> None:
+        """Leave a kind out, and say once how to grant what is missing."""
+        reason = f"not allowed to {verb} {kind.qualified}"
+        if self._cache.unavailable.get(kind.kind) != reason:
+            logger.error(
+                "kind left out",
+                kind=kind.kind,
+                reason=reason,
+                remedy="grant it to the operator: kubectl create clusterrole readiness-extra "
+                f"--verb=get,list,watch --resource={kind.qualified}, with a clusterrolebinding",
+            )
+        self._allowed.discard(kind)
+        self._cache.set_unavailable(kind, reason)
 
     async def _sweep(self, kind: ResourceKind) -> None:
         seen: list[tuple[str, str]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 
 from readiness.api.vocabulary import Result, Severity
@@ -209,15 +209,16 @@ def _exemption(
 
 
 def _exempt(found: CheckResult, exemption: Exemption, policy: EffectivePolicy) -> CheckResult:
-    until = _moment(exemption.ends(policy.max_exemption))
+    until = moment(exemption.ends(policy.max_exemption))
     accepted = f'exempt until {until} by ReadinessExemption "{exemption.name}": {exemption.reason}'
     return replace(found, result=Result.SKIP, message=f"{found.message} ({accepted})", exempt=True)
 
 
 def _waiting(found: CheckResult, until: datetime) -> CheckResult:
-    message = f"{found.message} (counts from {_moment(until)} on)"
+    message = f"{found.message} (counts from {moment(until)} on)"
     return replace(found, result=Result.WARN, message=message, waits_until=until)
 
 
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def moment(time: datetime) -> str:
+    """Return a time as the API server writes it: `2026-12-01T00:00:00Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -51,7 +51,6 @@ class RunsPods(Protocol):
         """Pods it asks for; None without a scale."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The objects a check may see, at one moment.

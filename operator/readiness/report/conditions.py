@@ -6,18 +6,19 @@ of a Deployment's conditions, not the message, so the reason carries the news.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Category, Result, Severity
-from readiness.evaluate.evaluator import CheckResult, Readiness, Report
-from readiness.report.messages import list_findings, moment, plural
+from readiness.evaluate.evaluator import CheckResult, Readiness, Report, moment
+from readiness.report.messages import list_findings, plural
 
 # metav1.Condition: reason at most 1,024 characters, message at most 32,768.
 _LONGEST_REASON = 1024
 _LONGEST_MESSAGE = 4096
+_MOST_POLICIES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,14 @@ def _production_ready(report: Report) -> ConditionState:
     must = [r for r in report.results if r.severity is Severity.MUST]
     failing = [r for r in must if r.result is Result.FAIL]
     warnings = {r.check.id for r in report.results if r.result is Result.WARN and r.counts}
-    by_policy = f"{plural(len(report.policies), 'policy', 'policies')} {', '.join(report.policies)}"
     match report.readiness:
         case Readiness.NOT_READY:
             count = len({r.check.id for r in failing})
-            message = f"{plural(count, 'Must check fails', 'Must checks fail', count=True)}: "
+            asking = _policies({r.policy: None for r in failing})
+            message = (
+                f"{plural(count, 'Must check', 'Must checks', count=True)} of {asking} "
+                f"{plural(count, 'fails', 'fail')}: "
+            )
             return ConditionState(
                 PRODUCTION_READY,
                 "False",
@@ -78,7 +82,10 @@ def _production_ready(report: Report) -> ConditionState:
         )
     reason = reasons.MUST_CHECKS_PASS_OR_EXEMPT if exempt else reasons.ALL_MUST_CHECKS_PASS
     return ConditionState(
-        PRODUCTION_READY, "True", reason, f"{message}; {by_policy}"[:_LONGEST_MESSAGE]
+        PRODUCTION_READY,
+        "True",
+        reason,
+        f"{message}; {_policies(report.policies)}"[:_LONGEST_MESSAGE],
     )
 
 
@@ -114,8 +121,17 @@ def _category(category: Category, results: Sequence[CheckResult]) -> ConditionSt
             list_findings(advice, _LONGEST_MESSAGE),
         )
     passed = len({r.check.id for r in results if r.result is Result.PASS})
+    if not passed:  # what is left are checks of severity Nice that can't tell
+        return _unknown(condition_type, results)
     message = plural(passed, "check passes", "checks pass", count=True)
     return ConditionState(condition_type, "True", reasons.ALL_CHECKS_PASS, message)
+
+
+def _policies(names: Collection[str]) -> str:
+    """Return policies by name: `policy standard`, `policies a, b`."""
+    shown = list(names)[:_MOST_POLICIES_SHOWN]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{plural(len(names), 'policy', 'policies')} {', '.join(shown)}{more}"
 
 
 def _unknown(condition_type: str, results: Iterable[CheckResult]) -> ConditionState:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from readiness.api.vocabulary import Result
 from readiness.evaluate.evaluator import CheckResult, Report
@@ -13,11 +12,6 @@ def plural(number: int, one: str, many: str, *, count: bool = False) -> str:
     """Return the word for that number of things, with the number before it when asked."""
     word = one if number == 1 else many
     return f"{number} {word}" if count else word
-
-
-def moment(time: datetime) -> str:
-    """Return a time as the API server writes it: `2026-12-01T00:00:00Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def list_findings(results: Iterable[CheckResult], limit: int) -> str:

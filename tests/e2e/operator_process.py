@@ -1,0 +1,125 @@
+"""The operator as its users run it: a process of its own, started and stopped by tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.polling import eventually
+
+
+class OperatorProcess:
+    """`readiness run --role controller` against a kubeconfig.
+
+    Attributes:
+        log: everything it wrote to stderr so far.
+    """
+
+    def __init__(self, kubeconfig: Path, *options: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._options = options
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._port = 0
+        self._lines: list[str] = []
+
+    @property
+    def log(self) -> str:
+        return "".join(self._lines)
+
+    def start(self, *, synced: bool = True) -> OperatorProcess:
+        """Start it and wait until it has seen everything (or, if not `synced`, until it serves)."""
+        self._lines = []
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "readiness",
+                "run",
+                "--role",
+                "controller",
+                "--kubeconfig",
+                str(self._kubeconfig),
+                "--listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+                *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        eventually(self._serves, within=20)
+        if synced:
+            eventually(lambda: self.get("/readyz")[0] == 200, within=30)
+        return self
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stderr is not None
+        with self._process.stderr as stderr:
+            for line in stderr:
+                self._lines.append(line)
+
+    def _serves(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the operator ended with {self._process.returncode}: {self.log}")
+        match = re.search(r'"port": (\d+)', self.log)
+        if match:
+            self._port = int(match[1])
+        return self._port > 0
+
+    def stop(self, *, with_signal: int = signal.SIGTERM) -> int:
+        """Stop it; return its exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(with_signal)
+        code = self._process.wait(timeout=20)
+        assert self._reader is not None
+        self._reader.join(timeout=5)
+        self._process = None
+        self._port = 0
+        return code
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of its HTTP server."""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self._port}{path}", timeout=5
+            ) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the value of one sample of a metric; 0 when there is none."""
+        inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+        sample = name + (f"{{{inside}}}" if inside else "")
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(sample + " "):
+                return float(line.split()[1])
+        return 0.0

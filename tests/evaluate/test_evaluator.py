@@ -1,0 +1,280 @@
+"""The one function that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from readiness.api.vocabulary import Enforcement, Result, Severity
+from readiness.checks.base import CannotTell, Check, Outcome, Scope, Skip
+from readiness.errors import FieldError
+from readiness.evaluate.evaluator import CheckResult, Readiness, Report, evaluate, moment
+from readiness.evaluate.policy import CheckSetting, Policy, combine
+from readiness.model.snapshot import Origin
+from tests.evaluate.conftest import UseChecks
+from tests.evaluate.fakes import failing, fake_check, policy, snapshot, summary, workload
+from tests.support import NOW
+
+MUST, SHOULD, NICE = Severity.MUST, Severity.SHOULD, Severity.NICE
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def judge(use_checks: UseChecks) -> Any:
+    """Return a function that judges a workload by checks of one policy."""
+
+    def judge(
+        *checks: Check,
+        severity: Severity = MUST,
+        created: datetime | None = None,
+        now: datetime = NOW,
+        origin: Origin = Origin.CLUSTER,
+        **fields: Any,
+    ) -> Report:
+        use_checks(*checks)
+        asked = combine([policy("standard", *checks, severity=severity, **fields)], now)
+        return evaluate(workload(created=created), snapshot(now=now, origin=origin), asked)
+
+    return judge
+
+
+def test_report_names_workload_and_policies(use_checks: UseChecks) -> None:
+    check = fake_check("probe-missing")
+    use_checks(check)
+    asked = combine([policy("b", check), policy("a")], NOW)
+
+    report = evaluate(workload("web"), snapshot(), asked)
+
+    assert (
+        Report(
+            ref=workload("web").ref,
+            policies=("a", "b"),
+            results=(CheckResult(check, MUST, Result.PASS, "b"),),
+            next_change=None,
+        )
+        == report
+    )
+
+
+def test_finding_keeps_message_path_and_container(judge: Any) -> None:
+    check = fake_check("probe-missing", failing("first", "second", container="app"))
+
+    assert (
+        CheckResult(check, MUST, Result.FAIL, "standard", "first", "spec.x", "app"),
+        CheckResult(check, MUST, Result.FAIL, "standard", "second", "spec.x", "app"),
+    ) == judge(check).results
+
+
+@pytest.mark.parametrize(
+    ("outcome", "severity", "result", "message"),
+    [
+        (failing("fails"), MUST, "fail", "fails"),
+        (failing("fails"), SHOULD, "warn", "fails"),
+        (failing("fails"), NICE, "warn", "fails"),
+        ((), MUST, "pass", ""),
+        ([], MUST, "pass", ""),
+        (Skip("nothing to see"), MUST, "skip", "nothing to see"),
+        (CannotTell("no right to look"), NICE, "error", "no right to look"),
+        (
+            FieldError("spec.replicas", "a whole number", "2"),
+            MUST,
+            "error",
+            'spec.replicas must be a whole number, not the text "2"',
+        ),
+        (KeyError("image"), MUST, "error", "the check crashed: KeyError: 'image'"),
+        (RecursionError(), MUST, "error", "the check crashed: RecursionError: "),
+    ],
+)
+def test_outcome_of_a_check_becomes_a_result(
+    judge: Any, outcome: Outcome | Exception, severity: Severity, result: str, message: str
+) -> None:
+    report = judge(fake_check("probe-missing", outcome), severity=severity)
+
+    assert [("probe-missing", result, message)] == summary(report.results)
+
+
+def test_crashing_check_stops_no_other(judge: Any) -> None:
+    report = judge(
+        fake_check("first-missing"),
+        fake_check("second-missing", ZeroDivisionError("division by zero")),
+        fake_check("third-missing", failing("third fails")),
+    )
+
+    assert summary(report.results) == [
+        ("first-missing", "pass", ""),
+        ("second-missing", "error", "the check crashed: ZeroDivisionError: division by zero"),
+        ("third-missing", "fail", "third fails"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "severity", "expected"),
+    [
+        ([], MUST, Readiness.READY),
+        ([()], MUST, Readiness.READY),
+        ([Skip("n/a")], MUST, Readiness.READY),
+        ([failing("fails")], MUST, Readiness.NOT_READY),
+        ([failing("fails")], SHOULD, Readiness.READY),
+        ([failing("fails")], NICE, Readiness.READY),
+        ([CannotTell("blind")], MUST, Readiness.UNKNOWN),
+        ([CannotTell("blind")], SHOULD, Readiness.READY),
+        ([CannotTell("blind"), failing("fails")], MUST, Readiness.NOT_READY),
+        ([failing("fails"), CannotTell("blind")], MUST, Readiness.NOT_READY),
+        ([CannotTell("blind"), ()], MUST, Readiness.UNKNOWN),
+    ],
+)
+def test_must_checks_alone_decide_readiness(
+    judge: Any, outcomes: list[Outcome], severity: Severity, expected: Readiness
+) -> None:
+    """What could not be looked at is no pass, but a failure seen is a failure."""
+    checks = [fake_check(f"check-{letter}", o) for letter, o in zip("abc", outcomes, strict=False)]
+
+    assert expected is judge(*checks, severity=severity).readiness
+
+
+CREATED = NOW - 3 * MINUTE
+BUDGET = fake_check("budget-missing", failing("must have a budget"), scope=Scope.COMPANION)
+PROBES = fake_check("probe-missing", failing("must set a probe"))
+
+
+def test_missing_companion_waits_for_the_grace_period(judge: Any) -> None:
+    report = judge(BUDGET, created=CREATED, enforcement=Enforcement.STRICT)
+
+    ends = NOW + 7 * MINUTE
+    assert (
+        CheckResult(
+            BUDGET,
+            MUST,
+            Result.WARN,
+            "standard",
+            "must have a budget (counts from 2026-11-24T09:07:00Z on)",
+            "spec.x",
+            waits_until=ends,
+        ),
+    ) == report.results
+    assert [result.counts for result in report.results] == [False]
+    assert Readiness.UNKNOWN is report.readiness
+    assert ends == report.next_change
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (CREATED, Result.WARN),
+        (CREATED + 10 * MINUTE - timedelta(microseconds=1), Result.WARN),
+        (CREATED + 10 * MINUTE, Result.FAIL),
+    ],
+)
+def test_grace_period_ends_to_the_second(judge: Any, now: datetime, expected: Result) -> None:
+    report = judge(BUDGET, created=CREATED, now=now, enforcement=Enforcement.STRICT)
+
+    assert [expected] == [result.result for result in report.results]
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments"),
+    [
+        (BUDGET, {"enforcement": Enforcement.AUDIT}),
+        (BUDGET, {"enforcement": Enforcement.WARN}),
+        (BUDGET, {"enforce_from": NOW + MINUTE}),
+        (BUDGET, {"grace_period": timedelta(0)}),
+        (BUDGET, {"origin": Origin.FILES}),
+        (BUDGET, {"created": None}),
+        (PROBES, {}),
+    ],
+    ids=["audit", "warn", "not yet in force", "no grace", "files", "no creation", "intrinsic"],
+)
+def test_grace_is_for_new_workloads_under_strict_that_lack_companions(
+    judge: Any, check: Check, arguments: dict[str, Any]
+) -> None:
+    under: dict[str, Any] = {"enforcement": Enforcement.STRICT, "created": CREATED, **arguments}
+
+    report = judge(check, **under)
+
+    assert [(r.result, r.waits_until) for r in report.results] == [(Result.FAIL, None)]
+
+
+def test_waiting_for_a_should_check_leaves_the_workload_ready(judge: Any) -> None:
+    report = judge(BUDGET, severity=SHOULD, created=CREATED, enforcement=Enforcement.STRICT)
+
+    assert Readiness.READY is report.readiness
+    assert [result.counts for result in report.results] == [False]
+
+
+def test_failure_is_not_hidden_by_what_may_still_come(judge: Any) -> None:
+    report = judge(BUDGET, PROBES, created=CREATED, enforcement=Enforcement.STRICT)
+
+    assert Readiness.NOT_READY is report.readiness
+
+
+def test_next_change_is_the_first_of_all(judge: Any) -> None:
+    """The policy's enforceFrom, one minute ahead, comes before any grace period ends."""
+    use = {"enforcement": Enforcement.STRICT, "enforce_from": NOW + MINUTE}
+
+    assert judge(BUDGET, created=CREATED, **use).next_change == NOW + MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of a check of these tests."""
+
+    word: str = ""
+
+
+ANSWERS: dict[str, Outcome] = {
+    "pass": (),
+    "skip": Skip("does not apply"),
+    "blind": CannotTell("can't look"),
+    "fail": failing("fails"),
+    "fail too": failing("fails too"),
+}
+
+
+@pytest.mark.parametrize(
+    ("strictest", "other", "expected"),
+    [
+        ("pass", "fail", ("fail", "fails", "b")),
+        ("fail", "pass", ("fail", "fails", "a")),
+        ("fail", "fail too", ("fail", "fails", "a")),
+        ("blind", "fail", ("fail", "fails", "b")),
+        ("pass", "blind", ("error", "can't look", "b")),
+        ("skip", "blind", ("error", "can't look", "b")),
+        ("skip", "pass", ("skip", "does not apply", "a")),
+        ("pass", "skip", ("skip", "does not apply", "b")),
+        ("pass", "pass", ("pass", "", "a")),
+    ],
+)
+def test_worst_outcome_over_all_params_asked_for_counts(
+    use_checks: UseChecks, strictest: str, other: str, expected: tuple[str, str, str]
+) -> None:
+    """Two policies ask for one check with different parameters; who asked for it is named."""
+    check = fake_check("replicas-too-low", lambda params: ANSWERS[params.word], params=Params)
+    use_checks(check)
+    policies = [
+        Policy(name="a", settings={check.id: CheckSetting(check, MUST, Params(strictest))}),
+        Policy(name="b", settings={check.id: CheckSetting(check, SHOULD, Params(other))}),
+    ]
+
+    (result,) = evaluate(workload(), snapshot(), combine(policies, NOW)).results
+
+    assert (MUST, *expected) == (
+        result.severity,
+        result.result.value,
+        result.message,
+        result.policy,
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        (datetime(2026, 12, 1, 0, 0, 0, tzinfo=UTC), "2026-12-01T00:00:00Z"),
+        (datetime(2026, 12, 1, 0, 0, 0, 999999, tzinfo=UTC), "2026-12-01T00:00:00Z"),
+        (datetime(2026, 12, 1, 1, tzinfo=timezone(timedelta(hours=2))), "2026-11-30T23:00:00Z"),
+    ],
+)
+def test_moment_is_told_in_utc_as_the_api_server_does(time: datetime, expected: str) -> None:
+    assert expected == moment(time)
