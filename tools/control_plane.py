@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
 import http.client
 import json
 import os
@@ -44,14 +45,18 @@ ADMIN = "admin"
 _ROOT = Path(__file__).resolve().parent.parent
 _CACHE = _ROOT / ".cache" / "control-plane"
 _STAGES = "kwok-stages.yaml"
+# Without them no pod is created, and none is scheduled.
+_INDISPENSABLE = ("serviceaccount-controller", "node-lifecycle-controller")
 _PATIENCE = 60.0  # seconds for one component to start; a healthy one takes one or two
 _POLL = 0.02
+_PROBE = 2.0  # seconds; on a foreign port nobody may ever answer
 _ATTEMPTS = 5  # with another port each
 _LOG_LINES = 15
 # Below the ephemeral ports of Linux (32768) and macOS (49152). A client that retries a stopped
 # server on an ephemeral port may get that port as its own source port, and so talk to itself.
 _PORTS = range(20000, 32000)
 
+_NOT_RUNNING = "this control plane does not run; start() it first"
 _WAYS_OUT = """\
 The tests and the demo need a real control plane. Three ways to have one:
   1. install Go 1.26 or newer (https://go.dev/doc/install) and run 'make control-plane';
@@ -172,8 +177,9 @@ class ControlPlane:
 
     Args:
         nodes: how many nodes kwok plays; each takes 1000 pods.
-        controllers: which controllers the controller manager runs, in the words of its
-            --controllers flag; none leaves the controller manager out.
+        controllers: which controllers the controller manager runs besides those for service
+            accounts and node conditions, in the words of its --controllers flag; with none at all
+            it is left out, and pods can't be created.
         audit: whether the API server logs every request (see `audit_events`).
         users: users besides `admin` and the groups of each. The API server reads them at start;
             for a later one use a service account (see `kubeconfig_for`).
@@ -257,16 +263,17 @@ class ControlPlane:
         self._supervisor.call("end", API_SERVER, grace)
 
     def start_api_server(self) -> None:
-        """Start the API server and wait until it is ready: always on the same port and data."""
-        if self._port:
-            self._start(API_SERVER, self._api_server_arguments(self._port), self._api_server_ready)
+        """Start the API server and wait until it is ready: always on the same port and data.
+
+        The other components find it again by themselves, which may take them another few seconds.
+        """
+        if not self._port:
+            self._on_free_port(API_SERVER, self._start_api_server_on)
             return
-
-        def start(port: int) -> None:
-            self._port = port
-            self._start(API_SERVER, self._api_server_arguments(port), self._api_server_ready)
-
-        self._on_free_port(API_SERVER, start)
+        try:
+            self._start_api_server_on(self._port)
+        except _PortTakenError:
+            self._fail(API_SERVER, "lost its port to another process while it was stopped")
 
     # What clients need
 
@@ -278,6 +285,8 @@ class ControlPlane:
     @property
     def token(self) -> str:
         """The bearer token of `admin`, who is in system:masters."""
+        if self._supervised is None:
+            raise ControlPlaneError(_NOT_RUNNING)
         return self._tokens[ADMIN]
 
     @property
@@ -347,17 +356,18 @@ class ControlPlane:
         *,
         token: str | None = None,
         content_type: str = "application/json",
+        within: float = 30,
     ) -> Reply:
         """Send one request to the API server, as `admin` unless told otherwise."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, timeout=30, context=context
-        )
         headers = {
             "Authorization": f"Bearer {token or self.token}",
             "Content-Type": content_type,
             "User-Agent": "tools.control_plane",
         }
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._port, timeout=within, context=context
+        )
         return _send(connection, method, path, body, headers)
 
     def version(self) -> str:
@@ -369,7 +379,8 @@ class ControlPlane:
         metadata = {"name": name, "labels": dict(labels or {})}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         self._must("POST", "/api/v1/namespaces", body)
-        self._await(CONTROLLER_MANAGER, lambda: self._has_service_account(name))
+        if self.controllers:
+            self._await(CONTROLLER_MANAGER, lambda: self._has_service_account(name))
 
     def delete_namespace(self, name: str) -> None:
         """Delete a namespace without waiting for what is in it."""
@@ -399,9 +410,9 @@ class ControlPlane:
 
     # Behind the API server's back
 
-    def etcd(self, method: str, body: Mapping[str, Any]) -> Any:
+    def etcd(self, method: str, body: Mapping[str, Any], *, within: float = 30) -> Any:
         """Call etcd's JSON gateway, `etcd("kv/range", {"key": ...})`; keys are base64."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._etcd_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._etcd_port, timeout=within)
         reply = _send(connection, "POST", f"/v3/{method}", body, {})
         if reply.status != http.HTTPStatus.OK:
             raise ControlPlaneError(f"etcd answered {reply.status} to {method}: {reply.body}")
@@ -410,13 +421,16 @@ class ControlPlane:
     def compact(self) -> int:
         """Make etcd forget everything but the present; return the revision this was done at.
 
+        Who is up to date may go on from there; who missed even the last change gets 410.
+
         The API server's watch cache remembers for itself, so a watch from an old resourceVersion
         gets 410 only from an API server that has started since, or has --watch-cache=false.
         """
-        key = base64.b64encode(b"\0").decode()
-        header = self.etcd("kv/range", {"key": key, "limit": 1})["header"]
-        self.etcd("kv/compaction", {"revision": header["revision"], "physical": True})
-        return int(header["revision"])
+        # Compaction spares the revision it is done at, so that has to be none of Kubernetes' own.
+        key = base64.b64encode(b"/compaction").decode()
+        revision = self.etcd("kv/put", {"key": key})["header"]["revision"]
+        self.etcd("kv/compaction", {"revision": revision, "physical": True})
+        return int(revision)
 
     def erase(self, key: str) -> bool:
         """Delete `deployments/NAMESPACE/NAME`, say, in etcd; return whether it was there.
@@ -431,11 +445,13 @@ class ControlPlane:
     @property
     def _supervisor(self) -> _Supervised:
         if self._supervised is None:
-            raise ControlPlaneError("this control plane does not run; start() it first")
+            raise ControlPlaneError(_NOT_RUNNING)
         return self._supervised
 
     @property
     def _audit_log(self) -> Path:
+        if not self.audit:
+            raise ControlPlaneError("this control plane keeps no audit log: it has audit=False")
         return self._directory / "audit.log"
 
     def _log_file(self, component: str) -> Path:
@@ -446,7 +462,7 @@ class ControlPlane:
 
         def is_ours() -> bool:
             # A foreign etcd may hold the port; only a leader answers, so this is readiness too.
-            members = self.etcd("cluster/member/list", {})["members"]
+            members = self.etcd("cluster/member/list", {}, within=_PROBE)["members"]
             return any(member.get("name") == name for member in members)
 
         def start(port: int) -> None:
@@ -481,6 +497,10 @@ class ControlPlane:
         (self._directory / "tokens.csv").write_text("\n".join(lines) + "\n", "utf-8")
         (self._directory / "audit-policy.yaml").write_text(_AUDIT_POLICY, "utf-8")
 
+    def _start_api_server_on(self, port: int) -> None:
+        self._port = port
+        self._start(API_SERVER, self._api_server_arguments(port), self._api_server_ready)
+
     def _api_server_arguments(self, port: int) -> list[str]:
         certificates = self.ca_file.parent
         # The API server makes this key for its own certificate before it reads the others.
@@ -514,7 +534,9 @@ class ControlPlane:
 
     def _api_server_ready(self) -> bool:
         # The certificate tells a foreign server from ours.
-        return self.ca_file.exists() and self.request("GET", "/readyz").status == http.HTTPStatus.OK
+        if not self.ca_file.exists():
+            return False
+        return self.request("GET", "/readyz", within=_PROBE).status == http.HTTPStatus.OK
 
     def _start_rest(self) -> None:
         if self.controllers:
@@ -550,7 +572,7 @@ class ControlPlane:
     def _controller_manager_arguments(self) -> list[str]:
         return [
             f"--kubeconfig={self.kubeconfig_for(f'system:{CONTROLLER_MANAGER}')}",
-            f"--controllers={','.join(self.controllers)}",
+            f"--controllers={','.join([*self.controllers, *_INDISPENSABLE])}",
             "--leader-elect=false",
             "--secure-port=0",
             "--use-service-account-credentials",
@@ -643,7 +665,10 @@ class ControlPlane:
             "current-context": "control-plane",
         }
         text = json.dumps(document, indent=2)
-        name = "kubeconfig" if user == ADMIN else f"kubeconfig-{user.replace(':', '-')}"
+        name = "kubeconfig"
+        if identity.get("token") != self.token or "as" in identity:
+            groups = identity.get("as-groups", [])
+            name += "-" + hashlib.sha256(repr((user, groups)).encode()).hexdigest()[:16]
         path = self._directory / name
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from readiness.controller import work_queue
-from readiness.controller.work_queue import WorkQueue
+from readiness.controller.work_queue import Lane, WorkQueue
 
 
 async def take_all(queue: WorkQueue[str]) -> list[str]:
@@ -29,14 +29,36 @@ async def test_a_key_added_twice_comes_once() -> None:
     assert await take_all(queue) == ["a", "b"]
 
 
-async def test_urgent_keys_overtake_the_bulk() -> None:
+async def test_lanes_are_served_in_their_order() -> None:
     queue: WorkQueue[str] = WorkQueue()
-    queue.add("bulk-1", urgent=False)
-    queue.add("bulk-2", urgent=False)
+    queue.add("last", Lane.LAST)
+    queue.add("bulk-1", Lane.BULK)
+    queue.add("bulk-2", Lane.BULK)
     queue.add("urgent")
 
-    assert queue.backlog == 2
-    assert await take_all(queue) == ["urgent", "bulk-1", "bulk-2"]
+    assert await take_all(queue) == ["urgent", "bulk-1", "bulk-2", "last"]
+
+
+async def test_a_key_comes_again_in_the_first_lane_it_was_asked_for() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", Lane.LAST)
+    key = await queue.get()
+    queue.add("a", Lane.BULK)
+    queue.add("a", Lane.LAST)
+    queue.add("b", Lane.LAST)
+
+    queue.done(key)
+
+    assert await take_all(queue) == ["a", "b"]
+
+
+async def test_a_key_whose_time_comes_waits_in_its_lane() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("sum", 0, Lane.LAST)
+    queue.add("bulk", Lane.BULK)
+
+    assert await queue.get() == "bulk"
+    assert await queue.get() == "sum"
 
 
 async def test_a_key_is_never_worked_on_twice_at_once() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import BaseModel, Field
 
 from tools import check_pages, crd_manifests, generate
@@ -77,41 +76,6 @@ def test_what_a_reader_asks_first_stands_first() -> None:
         "x-kubernetes-list-type",
         "items",
     ]
-
-
-def test_docs_of_attributes_are_read_from_the_docstring() -> None:
-    docstring = """Parameters of the check.
-
-    Attributes:
-        minimum: fewest pods: two.
-        after: how long it may take, such as
-            `15m`.
-
-    Example: none.
-    """
-
-    assert check_pages.attribute_docs(docstring) == {
-        "minimum": "fewest pods: two.",
-        "after": "how long it may take, such as `15m`.",
-    }
-    assert check_pages.attribute_docs("Parameters of the check.") == {}
-
-
-@pytest.mark.parametrize(
-    ("hint", "expected"),
-    [
-        (int, "whole number"),
-        (float, "number"),
-        (str, "text"),
-        (bool, "true or false"),
-        (tuple[str, ...], "list of text"),
-        (Annotated[int, Ge(1)], "whole number, at least 1"),
-        (Annotated[float, Gt(0), Le(1)], "number, over 0, at most 1"),
-        (Annotated[tuple[str, ...], MinLen(1)], "list of text, at least 1 long"),
-    ],
-)
-def test_types_are_told_in_words(hint: Any, expected: str) -> None:
-    assert expected == check_pages.type_in_words(hint)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ done < <(targets)
 
 # kwok does nothing without Stage definitions; its own module ships them.
 stages="$cache/kwok-stages.yaml"
-if [ ! -s "$stages" ]; then
+if [ -n "$assets" ] && [ -s "$assets/kwok-stages.yaml" ]; then
+    : # taken from there, like the binaries
+elif [ ! -s "$stages" ]; then
     needs_go kwok-stages.yaml
     source=$(cd "$here/kwok" && go list -mod=readonly -m -f '{{.Dir}}' sigs.k8s.io/kwok)
     if [ -z "$source" ]; then

@@ -53,9 +53,8 @@ def unseen_gateway(route: HTTPRoute, namespace: str, snapshot: Snapshot) -> str:
     """Return why a Gateway of the route can't be looked at; empty when all can be."""
     for parent in route.parents:
         if snapshot.companion(Gateway, *parent.gateway) is None:
-            reason = snapshot.unavailable.get("Gateway")
-            if reason is not None or snapshot.origin is Origin.CLUSTER:
-                return reason or ""
+            if snapshot.origin is Origin.CLUSTER:  # else the route attaches to nothing
+                return snapshot.unavailable.get("Gateway", "")
             where, name = parent.gateway
             shown = name if where == namespace else f"{where}/{name}"
             return f'Gateway "{shown}" is not among the files'

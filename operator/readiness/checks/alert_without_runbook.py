@@ -53,7 +53,7 @@ CHECK = Check(
 @CHECK.rule
 def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     """Fail for each alert about the workload without a runbook."""
-    alerts = snapshot.alerts_about(workload.ref)
+    alerts = list(snapshot.alerts_about(workload.ref))
     if not alerts:
         return all_unavailable(snapshot, "PrometheusRule") or Skip("no alert concerns it")
     key = params.annotation

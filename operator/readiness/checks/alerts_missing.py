@@ -35,7 +35,7 @@ CHECK = Check(
 @CHECK.rule
 def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     """Fail when no alert of a PrometheusRule concerns the workload."""
-    if snapshot.alerts_about(workload.ref):
+    if next(snapshot.alerts_about(workload.ref), None) is not None:
         return PASS
     message = (
         f'a PrometheusRule must hold an alert about namespace "{workload.namespace}" or '

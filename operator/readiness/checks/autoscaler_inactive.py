@@ -79,5 +79,5 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         if condition.type in _CONDITIONS
         and condition.status == "False"
         and condition.reason != _SWITCHED_OFF
-        and condition.held_for(snapshot.now) > longest
+        and snapshot.has_held(condition, longest)
     ]

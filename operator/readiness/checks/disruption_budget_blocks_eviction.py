@@ -136,7 +136,7 @@ def _reported_obstacle(budget: DisruptionBudget, snapshot: Snapshot, params: Par
     held = any(
         condition.type == "DisruptionAllowed"
         and condition.status == "False"
-        and condition.held_for(snapshot.now) > longest
+        and snapshot.has_held(condition, longest)
         for condition in budget.conditions
     )
     if not held:

@@ -22,7 +22,7 @@ def all_checks() -> Mapping[str, Check]:
     """Return every check by its id, sorted by category and id.
 
     Raises:
-        ValueError: when a check breaks the rules of the house: programming errors all.
+        ValueError, TypeError: when a check breaks the rules of the house: programming errors all.
     """
     checks = []
     for module_info in pkgutil.iter_modules(package.__path__):
@@ -32,7 +32,7 @@ def all_checks() -> Mapping[str, Check]:
         module = importlib.import_module(f"{package.__name__}.{name}")
         check = getattr(module, "CHECK", None)
         if not isinstance(check, Check):
-            raise ValueError(f"checks/{name}.py defines no CHECK")
+            raise TypeError(f"checks/{name}.py defines no CHECK")
         if not _ID.fullmatch(check.id) or check.id.replace("-", "_") != name:
             raise ValueError(f"checks/{name}.py must define the check {name.replace('_', '-')}")
         checks.append(check)

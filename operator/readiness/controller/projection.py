@@ -58,9 +58,8 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
     }
     if annotations:
         kept["annotations"] = annotations
-    owners = _replica_owners(metadata.get("managedFields") or [])
-    if owners:
-        kept["managedFields"] = owners
+    if "managedFields" in metadata:  # kept even when nobody owns the replicas: that says something
+        kept["managedFields"] = _replica_owners(metadata["managedFields"] or [])
     document = {
         "apiVersion": api_version,
         "kind": kind,

@@ -14,7 +14,7 @@ from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Enforcement
 from readiness.controller.cache import ClusterCache
 from readiness.controller.projection import Observed
 from readiness.controller.scoreboard import Scoreboard
-from readiness.controller.work_queue import WorkQueue
+from readiness.controller.work_queue import Lane, WorkQueue
 from readiness.errors import ConflictError, NotFoundError, PolicyError
 from readiness.evaluate.compiling import compile_exemption, compile_policy
 from readiness.evaluate.evaluator import Readiness, Report, evaluate
@@ -34,7 +34,8 @@ from readiness.telemetry.metrics import Metrics
 
 logger = structlog.get_logger(__name__)
 
-# Counts of a policy change with every workload judged; they are written at most this often.
+# Counts of a policy change with every workload judged: they are written when no workload waits
+# (those of a half-judged cluster would be wrong), and at most this often.
 _POLICY_STATUS_SECONDS = 0.5
 # The StatefulSet controller drops foreign conditions whenever it writes a status. They are put back,
 # but not in step with a rollout that writes its status many times a second.
@@ -42,6 +43,7 @@ _DROPPED_CONDITIONS_SECONDS = 5.0
 # The first moment at which "not before" is surely over.
 _A_MOMENT = 0.05
 _MOST_FAILING = 20
+_MANY = 100
 
 
 def policy_key(name: str) -> ObjectRef:
@@ -89,13 +91,18 @@ class Reconciler:
         # Status of ProductionReady as last written; None: no policy applies.
         self._verdicts: dict[ObjectRef, str | None] = {}
         self._written: dict[ObjectRef, float] = {}
+        self._unknown_past: set[ObjectRef] = set()
+
+    def begin(self) -> None:
+        """Take note of what was there before this process: call when everything has been listed."""
+        self._unknown_past = {ref for ref in self.cache.workloads if ref.kind == "StatefulSet"}
 
     # What changed, and who has to be looked at again.
 
     def _touched(self, refs: set[ObjectRef]) -> None:
-        urgent = len(refs) < 100
+        lane = Lane.URGENT if len(refs) < _MANY else Lane.BULK
         for ref in refs:
-            self.queue.add(ref, urgent=urgent)
+            self.queue.add(ref, lane)
 
     def _manifest_changed(
         self, kind: ResourceKind, namespace: str, name: str, manifest: dict[str, Any] | None
@@ -116,7 +123,7 @@ class Reconciler:
             self._requeue_matched(old, None)
             return
         self._manifests[key] = manifest
-        self.queue.add(key)
+        self.queue.add(key, Lane.LAST)
         try:
             new = compile_policy(manifest)
         except PolicyError as error:
@@ -140,7 +147,7 @@ class Reconciler:
                 policy is not None and self.policies.applies(policy, ref, record.labels, labels)
                 for policy in (old, new)
             ):
-                self.queue.add(ref, urgent=False)
+                self.queue.add(ref, Lane.BULK)
 
     def _exemption_changed(
         self, namespace: str, name: str, manifest: dict[str, Any] | None
@@ -239,11 +246,12 @@ class Reconciler:
     def _forget(self, ref: ObjectRef) -> None:
         self._verdicts.pop(ref, None)
         self._written.pop(ref, None)
+        self._unknown_past.discard(ref)
         self._policies_dirty(self.scoreboard.remove(ref))
 
     def _policies_dirty(self, names: set[str]) -> None:
         for name in names:
-            self.queue.add_after(policy_key(name), _POLICY_STATUS_SECONDS)
+            self.queue.add_after(policy_key(name), _POLICY_STATUS_SECONDS, Lane.LAST)
 
     def _recently_dropped(self, ref: ObjectRef, observed: Observed) -> bool:
         """Return whether to wait before putting back conditions that another controller dropped."""
@@ -276,14 +284,15 @@ class Reconciler:
     def _verdict_before(self, ref: ObjectRef, observed: Observed) -> str | None:
         """Return what ProductionReady said before; "" when that can't be known.
 
-        The condition itself remembers across restarts, but for StatefulSets, which lose it.
+        The condition itself remembers across restarts. A StatefulSet may have lost it: that one was
+        there before this process and carries none says nothing.
         """
         if ref in self._verdicts:
             return self._verdicts[ref]
         for condition in observed.conditions:
             if condition.type == PRODUCTION_READY:
                 return condition.status
-        return "" if ref.kind == "StatefulSet" else None
+        return "" if ref in self._unknown_past else None
 
     def _report_transition(
         self, ref: ObjectRef, observed: Observed, report: Report, before: str | None
@@ -311,10 +320,6 @@ class Reconciler:
         manifest = self._manifests.get(key)
         if manifest is None:
             return
-        if self.queue.backlog:
-            # Counts of a half-judged cluster would be wrong and change with every workload.
-            self.queue.add_after(key, _POLICY_STATUS_SECONDS)
-            return
         wanted = self._policy_status(key.name, manifest["metadata"].get("generation") or 0)
         await self._write_own_status(kinds.POLICIES, key, manifest, wanted)
 
@@ -337,7 +342,7 @@ class Reconciler:
             enforced = _enforced(policy, now)
             if policy.enforce_from is not None and policy.enforce_from > now:
                 wait = (policy.enforce_from - now).total_seconds()
-                self.queue.add_after(policy_key(name), wait + _A_MOMENT)
+                self.queue.add_after(policy_key(name), wait + _A_MOMENT, Lane.LAST)
         status["conditions"] = [
             _condition("Accepted", accepted, generation),
             _condition("Enforced", enforced, generation),

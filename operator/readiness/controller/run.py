@@ -115,6 +115,7 @@ async def _work(
     """Bring objects up to date, several at once; starts when everything is known."""
     await synchroniser.synced.wait()
     reconciler.kubernetes_version = await _server_version(client)
+    reconciler.begin()
     metrics.synced.set(1)
     cache = reconciler.cache
     logger.info(

@@ -11,6 +11,7 @@ import heapq
 import random
 import time
 from collections import deque
+from enum import IntEnum
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -19,17 +20,24 @@ _FIRST_RETRY_SECONDS = 0.1
 _LONGEST_RETRY_SECONDS = 300.0
 
 
+class Lane(IntEnum):
+    """Where a key waits: a key is taken from the first lane that holds any."""
+
+    URGENT = 0  # single changes, which people wait for
+    BULK = 1  # what a change of many brings
+    LAST = 2  # what sums up the others
+
+
 class WorkQueue(Generic[K]):
-    """Keys waiting for work: urgent ones first, then in order, then those whose time comes."""
+    """Keys waiting for work, in lanes and in order, and keys whose time is still to come."""
 
     def __init__(self) -> None:
-        self._urgent: deque[K] = deque()
-        self._bulk: deque[K] = deque()
+        self._lanes: dict[Lane, deque[K]] = {lane: deque() for lane in Lane}
         self._waiting: set[K] = set()
         self._working: set[K] = set()
-        self._again: dict[K, bool] = {}
+        self._again: dict[K, Lane] = {}
         self._failures: dict[K, int] = {}
-        self._deadlines: list[tuple[float, int, K]] = []
+        self._deadlines: list[tuple[float, int, K, Lane]] = []
         self._deadline_of: dict[K, float] = {}
         self._sequence = 0
         self._changed = asyncio.Event()
@@ -38,43 +46,38 @@ class WorkQueue(Generic[K]):
         return len(self._waiting)
 
     @property
-    def backlog(self) -> int:
-        """How many keys wait that single changes overtake."""
-        return len(self._bulk)
-
-    @property
     def idle(self) -> bool:
         """Whether nothing waits or is worked on; keys with a time to come do not count."""
         return not self._waiting and not self._working
 
-    def add(self, key: K, *, urgent: bool = True) -> None:
-        """Ask for a key to be worked on; `urgent` False lets single changes overtake it."""
+    def add(self, key: K, lane: Lane = Lane.URGENT) -> None:
+        """Ask for a key to be worked on; one that waits already stays where it is."""
         if key in self._working:
-            self._again[key] = self._again.get(key, False) or urgent
+            self._again[key] = min(self._again.get(key, lane), lane)
             return
         if key in self._waiting:
             return
         self._waiting.add(key)
-        (self._urgent if urgent else self._bulk).append(key)
+        self._lanes[lane].append(key)
         self._changed.set()
 
-    def add_after(self, key: K, seconds: float) -> None:
+    def add_after(self, key: K, seconds: float, lane: Lane = Lane.URGENT) -> None:
         """Ask for a key once that time has passed; an earlier time already set stays."""
         due = time.monotonic() + max(0.0, seconds)
         if self._deadline_of.get(key, due + 1) <= due:
             return
         self._deadline_of[key] = due
         self._sequence += 1
-        heapq.heappush(self._deadlines, (due, self._sequence, key))
+        heapq.heappush(self._deadlines, (due, self._sequence, key, lane))
         self._changed.set()
 
     async def get(self) -> K:
         """Wait for a key and take it; call `done` or `retry` with it afterwards."""
         while True:
             self._ripen()
-            queue = self._urgent or self._bulk
-            if queue:
-                key = queue.popleft()
+            lane = next((lane for lane in self._lanes.values() if lane), None)
+            if lane is not None:
+                key = lane.popleft()
                 self._waiting.discard(key)
                 self._working.add(key)
                 return key
@@ -106,14 +109,14 @@ class WorkQueue(Generic[K]):
 
     def _release(self, key: K) -> None:
         self._working.discard(key)
-        urgent = self._again.pop(key, None)
-        if urgent is not None:
-            self.add(key, urgent=urgent)
+        lane = self._again.pop(key, None)
+        if lane is not None:
+            self.add(key, lane)
 
     def _ripen(self) -> None:
         now = time.monotonic()
         while self._deadlines and self._deadlines[0][0] <= now:
-            due, _, key = heapq.heappop(self._deadlines)
+            due, _, key, lane = heapq.heappop(self._deadlines)
             if self._deadline_of.get(key) == due:
                 del self._deadline_of[key]
-                self.add(key)
+                self.add(key, lane)

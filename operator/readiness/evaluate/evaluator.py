@@ -98,8 +98,10 @@ def evaluate(
     applicable = exemptions_of(workload, exemptions)
     moments += [end for e in applicable if (end := e.ends(policy.max_exemption)) > snapshot.now]
     results: list[CheckResult] = []
+    noted = len(snapshot.moments)
     for effective in policy.checks:
         results.extend(_judge(workload, snapshot, policy, effective, applicable))
+    moments += snapshot.moments[noted:]
     moments += {r.waits_until for r in results if r.waits_until is not None}
     return Report(workload.ref, policy.policies, tuple(results), min(moments, default=None))
 

@@ -154,7 +154,7 @@ def _in_words(error: yaml.MarkedYAMLError, text: str, start: int) -> Malformed:
         message += f" {error.context}"
         if error.context_mark.line + start + 1 != line:
             message += f" that begins on line {error.context_mark.line + start + 1}"
-    return Malformed(min(line, len(lines)), message)
+    return Malformed(min(line, len(text.rstrip("\n").split("\n"))), message)
 
 
 # What Helm writes between braces; not `{{ $labels.pod }}`, which alerting rules hold as text.

@@ -13,6 +13,7 @@ COMPANIONS = {
         kind.group, kind.version, kind.kind, kind.plural, kind.namespaced
     )
     for kind in COMPANION_KINDS.values()
+    if not kind.offline_only
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -169,17 +169,15 @@ class Condition:
     message: str
     last_transition_time: str
 
-    def held_for(self, now: datetime) -> timedelta:
-        """Return how long it has had its status; no time at all when it does not say since when.
+    @property
+    def since(self) -> datetime | None:
+        """When its status changed last; None when it does not say.
 
         Raises:
-            FieldError: when the time of its last change is no time.
+            FieldError: when what it says is no time.
         """
-        if not self.last_transition_time:
-            return timedelta(0)
-        fields = {"lastTransitionTime": self.last_transition_time}
-        since = timestamp(fields, "lastTransitionTime", "status.conditions")
-        return timedelta(0) if since is None else now - since
+        fields = {"lastTransitionTime": self.last_transition_time or None}
+        return timestamp(fields, "lastTransitionTime", "status.conditions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ class Inventory:
     def __init__(self) -> None:
         self.workloads: dict[ObjectRef, WorkloadRecord] = {}
         self._workloads_by_labels: dict[str, LabelIndex[ObjectRef]] = defaultdict(LabelIndex)
+        self._workloads_by_name: dict[str, set[ObjectRef]] = {}
         self._companions: dict[type[Companion], dict[str, dict[str, Companion]]] = {}
         # By the namespace they look in, which for some kinds is not the one they live in.
         self._selecting: dict[tuple[type[Companion], str], SelectorIndex[Name]] = {}
@@ -170,19 +171,25 @@ class Inventory:
             touched |= self._sharing_a_budget(old)
         self.workloads[record.ref] = record
         self._workloads_by_labels[record.ref.namespace].add(record.ref, record.template_labels)
+        self._workloads_by_name.setdefault(record.ref.name, set()).add(record.ref)
         touched |= self._sharing_a_budget(record)
         return touched
 
     def remove_workload(self, ref: ObjectRef) -> set[ObjectRef]:
         """Forget a workload; return the others whose verdict this may change."""
-        record = self.workloads.pop(ref, None)
+        record = self.workloads.get(ref)
         if record is None:
             return set()
         touched = self._sharing_a_budget(record)
+        del self.workloads[ref]
         index = self._workloads_by_labels[ref.namespace]
         index.remove(ref)
         if not len(index):
             del self._workloads_by_labels[ref.namespace]
+        namesakes = self._workloads_by_name[ref.name]
+        namesakes.discard(ref)
+        if not namesakes:
+            del self._workloads_by_name[ref.name]
         touched.discard(ref)
         return touched
 
@@ -190,12 +197,11 @@ class Inventory:
         """Store a companion; return the workloads whose verdict this may change."""
         kind = type(companion)
         namespace = companion.namespace
-        by_name = self._companions.setdefault(kind, {}).setdefault(namespace, {})
-        old = by_name.get(companion.name)
+        old = self._companions.get(kind, {}).get(namespace, {}).get(companion.name)
         if old == companion:
             return set()
         touched = set() if old is None else self._drop(old)
-        by_name[companion.name] = companion
+        self._companions.setdefault(kind, {}).setdefault(namespace, {})[companion.name] = companion
         selector = getattr(companion, "selector", None)
         if selector is not None:
             for selected in _namespaces_of(companion):
@@ -325,8 +331,7 @@ class Inventory:
         if isinstance(companion, Monitor):
             return self._monitored(companion)
         if isinstance(companion, PrometheusRule):
-            names = companion.mentions
-            return {ref for ref in self.workloads if ref.namespace in names or ref.name in names}
+            return self._mentioned(companion)
         if isinstance(companion, StorageClass | VeleroSchedule):
             return set(self.workloads)
         namespace = companion.namespace
@@ -379,6 +384,14 @@ class Inventory:
             if service.selector is not None
             for record in self.workloads_selected(service.namespace, service.selector)
         }
+
+    def _mentioned(self, rule: PrometheusRule) -> set[ObjectRef]:
+        """Return the workloads whose name or namespace a PrometheusRule mentions."""
+        found: set[ObjectRef] = set()
+        for name in rule.mentions:
+            found.update(self.workloads_in(name))
+            found |= self._workloads_by_name.get(name, set())
+        return found
 
     def _monitored(self, monitor: Monitor) -> set[ObjectRef]:
         """Return the workloads that a monitor selects, or whose Services it selects."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, TypeVar
 
 from readiness.model.companion import Companion
 from readiness.model.companions import (
     Autoscaler,
+    Condition,
     DisruptionBudget,
     Namespace,
     ScaledObject,
@@ -62,6 +63,7 @@ class Snapshot:
         kubernetes_version: major and minor version of the API server, or the target offline.
         unavailable: kinds that can't be looked at, each with the reason, such as
             `VerticalPodAutoscaler is not installed in this cluster`.
+        moments: when answers already given change by time alone; see `has_held`.
     """
 
     inventory: Inventory
@@ -69,6 +71,7 @@ class Snapshot:
     origin: Origin
     kubernetes_version: tuple[int, int] = NEWEST_KNOWN_VERSION
     unavailable: Mapping[str, str] = field(default_factory=dict)
+    moments: list[datetime] = field(default_factory=list, compare=False)
 
     def services_selecting(self, workload: RunsPods) -> list[Service]:
         """Return the Services that send traffic to the workload's pods."""
@@ -108,13 +111,11 @@ class Snapshot:
             PodMonitor, workload.ref.namespace, workload.template_labels
         )
 
-    def alerts_about(self, ref: ObjectRef) -> list[tuple[PrometheusRule, Alert]]:
-        """Return the alerts that concern an object, by its namespace or its name."""
-        return [
-            (rule, alert)
-            for rule in self.inventory.rules_mentioning(ref.namespace, ref.name)
-            for alert in rule.alerts_about(ref.namespace, ref.name)
-        ]
+    def alerts_about(self, ref: ObjectRef) -> Iterator[tuple[PrometheusRule, Alert]]:
+        """Yield the alerts that concern an object, by its namespace or its name."""
+        for rule in self.inventory.rules_mentioning(ref.namespace, ref.name):
+            for alert in rule.alerts_about(ref.namespace, ref.name):
+                yield rule, alert
 
     def workloads_matched_by(self, budget: DisruptionBudget) -> list[WorkloadRecord]:
         """Return every workload whose pods a budget selects."""
@@ -149,6 +150,23 @@ class Snapshot:
         minimums = [hpa.min_replicas for hpa in self.autoscalers_of(workload.ref)]
         minimums += [scaled_object.floor for scaled_object in scaled_objects]
         return min(minimums) if minimums else workload.replicas
+
+    def has_held(self, condition: Condition, longer_than: timedelta) -> bool:
+        """Return whether a condition has had its status for longer than that.
+
+        When it has not yet, the moment it will is noted: the answer must be asked for again then.
+
+        Raises:
+            FieldError: when the time of its last change is no time.
+        """
+        since = condition.since
+        if since is None:
+            return False
+        moment = since + longer_than
+        if self.now > moment:
+            return True
+        self.moments.append(moment)
+        return False
 
     def namespace(self, name: str) -> Namespace | None:
         """Return a namespace; None when it is not known (offline: not among the files)."""

@@ -68,17 +68,17 @@ def kinds_of(check: Check) -> str:
     return "all that run pods" if check.kinds == ALL_KINDS else ", ".join(check.kinds)
 
 
-def _type_name(type: Any) -> str:
+def _type_name(hint: Any) -> str:
     """Return a type in the words of a manifest."""
-    origin = typing.get_origin(type)
+    origin = typing.get_origin(hint)
     if origin in (tuple, list, frozenset, set):
-        return f"list of {_type_name(typing.get_args(type)[0])}"
+        return f"list of {_type_name(typing.get_args(hint)[0])}"
     if origin in (dict, Mapping):
-        return f"map of {_type_name(typing.get_args(type)[1])}"
+        return f"map of {_type_name(typing.get_args(hint)[1])}"
     if origin is typing.Literal:
-        return " or ".join(str(value) for value in typing.get_args(type))
+        return " or ".join(str(value) for value in typing.get_args(hint))
     return {int: "whole number", float: "number", str: "text", bool: "true or false"}.get(
-        type, "value"
+        hint, "value"
     )
 
 

@@ -17,7 +17,7 @@ _LABEL_WIDTH = len("exempt")
 _INDENT = " " * (2 + _LABEL_WIDTH + 2)
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
-_SEVERITY_COLOR = {Severity.MUST: _RED, Severity.SHOULD: _YELLOW, Severity.NICE: _CYAN}
+SEVERITY_COLOR = {Severity.MUST: _RED, Severity.SHOULD: _YELLOW, Severity.NICE: _CYAN}
 
 _MARKS = {
     Readiness.READY: ("✓", "+", _GREEN),
@@ -114,6 +114,9 @@ def _verdict(judged: Judged) -> str:
     errors = sum(r.result is Result.ERROR for r in judged.report.results)
     if errors:
         counts.append(f"{plural(errors, 'check', 'checks', count=True)} could not look")
+    exempt = sum(r.exempt for r in judged.report.results)
+    if exempt:
+        counts.append(f"{exempt} exempt")
     verdict = "cannot tell" if judged.readiness is Readiness.UNKNOWN else judged.readiness.value
     return f"{verdict}: {', '.join(counts)}" if counts else verdict
 
@@ -168,7 +171,7 @@ def _result(result: CheckResult, run: Run, look: Look) -> Iterator[str]:
 
 
 def _color(result: CheckResult) -> str:
-    return _SEVERITY_COLOR[result.severity]
+    return SEVERITY_COLOR[result.severity]
 
 
 def _join_fitting(parts: Iterable[str], width: int) -> list[str]:
@@ -193,7 +196,7 @@ def _fixes(run: Run, look: Look) -> Iterator[str]:
     for severity in _SEVERITIES:
         for check, strictest, count in found.values():
             if strictest is severity:
-                title = look.paint(check.id, _SEVERITY_COLOR[severity])
+                title = look.paint(check.id, SEVERITY_COLOR[severity])
                 workloads = plural(count, "workload", "workloads", count=True)
                 yield f"  {title}  {look.paint(f'({severity}, {workloads})', _DIM)}"
                 yield from look.wrap(check.remediation, "    ")

@@ -1,0 +1,40 @@
+"""What the terminal behind standard output can show."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+from readiness.report.render_text import Look
+
+_WIDEST = 120  # longer lines are hard to read
+_NARROWEST = 40
+
+
+def terminal_look(*, verbose: bool = False, fixes: bool = True) -> Look:
+    """Return how text for standard output should look."""
+    columns = shutil.get_terminal_size((80, 24)).columns
+    return Look(
+        width=max(_NARROWEST, min(columns, _WIDEST)),
+        color=_wants_color(),
+        plain_marks=not _can_show("✓✗"),
+        verbose=verbose,
+        fixes=fixes,
+    )
+
+
+def _wants_color() -> bool:
+    """Return whether standard output is a terminal whose user wants colour (no-color.org)."""
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _can_show(text: str) -> bool:
+    """Return whether the encoding of standard output has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""The real control plane, for every test that asks for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tools.control_plane import ControlPlane, ControlPlaneError
+
+_FIXTURES = {"control_plane", "namespace"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs the control plane; `--dist loadgroup` lets those tests share one."""
+    for item in items:
+        if _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            continue
+        item.add_marker(pytest.mark.cluster)
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cluster") and os.environ.get("READINESS_SKIP_CLUSTER") == "1":
+        pytest.skip("READINESS_SKIP_CLUSTER=1")
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One control plane for the session (under pytest-xdist, for each worker that needs one)."""
+    try:
+        started = ControlPlane().start()
+    except ControlPlaneError as error:
+        # The test run must not look good because it could not look.
+        pytest.fail(f"{error}\n(READINESS_SKIP_CLUSTER=1 skips these tests.)", pytrace=False)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own, deleted in the background afterwards."""
+    control_plane.check()
+    name = f"test-{secrets.token_hex(4)}"
+    control_plane.create_namespace(name)
+    yield name
+    control_plane.delete_namespace(name)
