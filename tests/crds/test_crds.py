@@ -11,6 +11,7 @@ import pytest
 
 from readiness.errors import PolicyError
 from readiness.evaluate.compiling import compile_exemption, compile_policy
+from tests.polling import eventually
 from tests.support import ROOT
 from tools.control_plane import ControlPlane
 
@@ -389,9 +390,10 @@ def test_member_of_a_set_stands_there_once(
 def test_kubectl_explain_shows_the_docs_of_the_fields(
     cluster: ControlPlane, field: str, doc: str
 ) -> None:
-    text = " ".join(cluster.kubectl("explain", field).stdout.split())
+    """The API server publishes the docs of a new kind a moment after it serves the kind."""
+    text = eventually(lambda: cluster.kubectl("explain", field).stdout)
 
-    assert doc in text
+    assert doc in " ".join(text.split())
 
 
 def described(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, bool]]:

@@ -8,8 +8,14 @@ import pytest
 import yaml
 
 from readiness.model.companion import Companion
-from readiness.model.companions import COMPANION_KINDS, companion_kind, parse_companion
+from readiness.model.companions import (
+    COMPANION_KINDS,
+    Service,
+    companion_kind,
+    parse_companion,
+)
 from readiness.model.inventory import Inventory, WorkloadRecord
+from readiness.model.routes import Ingress
 from readiness.model.workload import ObjectRef
 
 WEB = ObjectRef("apps", "Deployment", "shop", "web")
@@ -297,3 +303,16 @@ def test_no_two_kinds_share_a_key_for_what_is_unavailable() -> None:
     keys = [kind.key for kind in COMPANION_KINDS.values()]
 
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"), [("v1", "Service"), ("networking.k8s.io/v1", "Ingress")]
+)
+def test_the_copy_that_kubectl_keeps_is_not_kept_again(api_version: str, kind: str) -> None:
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}
+    metadata = {"name": "web", "namespace": "shop", "annotations": annotations}
+
+    found = parse_companion({"apiVersion": api_version, "kind": kind, "metadata": metadata})
+
+    assert isinstance(found, Service | Ingress)
+    assert found.annotations == {"a": "b"}

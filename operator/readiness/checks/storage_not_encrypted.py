@@ -54,8 +54,10 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         return unseen(snapshot, "StorageClass") or Skip("the StorageClass of its claims is unknown")
     found = []
     for claim, storage_class in classes:
-        parameter = _switched_off(storage_class) if storage_class is not None else ""
-        if storage_class is not None and parameter:
+        if storage_class is None:
+            continue
+        parameter = _switched_off(storage_class)
+        if parameter:
             message = (
                 f'claim "{claim.name}" must have a StorageClass with encryption: '
                 f'"{storage_class.name}" sets parameters.{parameter} to "false"'

@@ -61,7 +61,8 @@ def _lines(check: Check, look: Look) -> Iterator[str]:
         yield look.paint("Parameters", "1")
         for parameter in parameters:
             default = json.dumps(parameter.default, ensure_ascii=False)
-            yield f"  {parameter.name}: {parameter.type}, default {default}"
+            text = f"{parameter.name}: {parameter.type}, default {default}"
+            yield from look.wrap(text, "    ", first="  ")
             yield from look.wrap(parameter.description, "    ")
     yield ""
     yield look.paint("References", "1")

@@ -14,13 +14,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
 import kopf
-from kubernetes.aio import client as kubernetes_client
 
 from readiness.api.vocabulary import GROUP
-from readiness.kube.client import ResourceKind
+from readiness.kube.client import KubeClient, ResourceKind
 
 # A service account token is good for an hour; Kopf reads it once per login.
 _LOGIN_SECONDS = 600
@@ -73,39 +75,22 @@ def tuned_settings(*, scan_definitions: bool) -> kopf.OperatorSettings:
     return settings
 
 
-async def connection_info(configuration: kubernetes_client.Configuration) -> kopf.ConnectionInfo:
-    """Return the credentials of our own client in the form Kopf wants them."""
-    value = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
-    scheme, _, token = value.rpartition(" ")
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        ca_data=getattr(configuration, "ca_cert_data", None),
-        insecure=not configuration.verify_ssl,
-        username=configuration.username or None,
-        password=configuration.password or None,
-        scheme=scheme.capitalize() or None,
-        token=token or None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        proxy_url=configuration.proxy,
-        expiration=datetime.now(UTC) + timedelta(seconds=_LOGIN_SECONDS) if token else None,
-    )
-
-
 @dataclass(slots=True)
 class Feed:
     """Runs Kopf in a thread for a set of kinds until stopped; one use only.
 
     Attributes:
         deliver: called in the operator's loop with what happened since it was called last.
+        listed: called in the operator's loop when Kopf has listed a page of a kind, as it does when
+            a watch begins or begins anew. What vanished meanwhile it says nothing of.
         ended: set in the operator's loop when Kopf has ended, for whatever reason.
     """
 
-    configuration: kubernetes_client.Configuration
+    client: KubeClient
     kinds: Sequence[ResourceKind]
     scan_definitions: bool
     deliver: Callable[[list[WatchEvent]], None]
+    listed: Callable[[ResourceKind], None]
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
     _events: deque[WatchEvent] = field(default_factory=deque)
@@ -143,8 +128,8 @@ class Feed:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return await connection_info(self.configuration)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return await self._session()
 
         kopf.on.login(registry=registry, id="login")(login)
         for kind in self.kinds:
@@ -153,6 +138,28 @@ class Feed:
                 handler
             )
         return registry
+
+    async def _session(self) -> kopf.AiohttpSession:
+        """Return an HTTP session for Kopf: our own credentials, and an eye on what it lists.
+
+        A list is the only sign of a watch that began anew, when the list is empty too.
+        """
+        by_path = {kind.path(): kind for kind in self.kinds}
+
+        async def ended(
+            _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestEndParams
+        ) -> None:
+            kind = by_path.get(call.url.path)
+            if kind is not None and "watch" not in call.url.query:
+                self._call(partial(self.listed, kind))
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(ended)
+        return kopf.AiohttpSession(
+            server=self.client.host,
+            aiohttp_session=await self.client.session(trace),
+            expiration=datetime.now(UTC) + timedelta(seconds=_LOGIN_SECONDS),
+        )
 
     def _handler(self, kind: ResourceKind) -> Callable[..., Any]:
         async def handler(event: Any, **_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -54,7 +55,8 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         try:
             await site.start()
         except OSError as error:
-            raise ReadinessError(f"can't listen on {host}:{port}: {error.strerror}") from None
+            reason = os.strerror(error.errno or 0).lower()
+            raise ReadinessError(f"can't listen on {host}:{port}: {reason}") from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -209,7 +209,9 @@ class Reconciler:
             if self._recently_dropped(ref, observed):
                 return
             await self._write(ref, observed, wanted)
-        self._verdicts[ref] = next((c.status for c in wanted if c.type == PRODUCTION_READY), None)
+        after = next((c.status for c in wanted if c.type == PRODUCTION_READY), None)
+        # What can't be told for a while is no transition: the word before it stands.
+        self._verdicts[ref] = after if after != "Unknown" else before
         self._report_transition(ref, observed, report, before)
 
     def _judge(self, ref: ObjectRef, observed: Observed) -> Report:
@@ -291,7 +293,9 @@ class Reconciler:
             return self._verdicts[ref]
         for condition in observed.conditions:
             if condition.type == PRODUCTION_READY:
-                return condition.status
+                if condition.status != "Unknown":
+                    return condition.status
+                return None if condition.reason == reasons.WAITING_FOR_COMPANIONS else ""
         return "" if ref in self._unknown_past else None
 
     def _report_transition(

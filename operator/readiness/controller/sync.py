@@ -22,6 +22,7 @@ logger = structlog.get_logger(__name__)
 # A relist by Kopf delivers what is known already; once it is over, a sweep finds what vanished.
 _AFTER_RELIST_SECONDS = 1.0
 _FEED_RESTART_SECONDS = 0.5
+_DOUBT_SECONDS = 3.0
 
 WATCHED: tuple[ResourceKind, ...] = (
     kinds.POLICIES,
@@ -54,6 +55,8 @@ class Synchroniser:
         self._on_batch = on_batch
         self._watched = watched
         self._allowed: set[ResourceKind] = set()
+        self._seen: set[ResourceKind] = set()
+        self._doubts: set[ResourceKind] = set()
         self._scan_definitions = True
         self._relisted: dict[ResourceKind, asyncio.TimerHandle] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
@@ -82,10 +85,11 @@ class Synchroniser:
     async def _watch(self) -> None:
         """Run one feed until it ends or the set of kinds we may see changes."""
         feed = Feed(
-            self._client.configuration,
+            self._client,
             [kind for kind in self._watched if kind in self._allowed],
             self._scan_definitions,
             self._deliver,
+            self._schedule_sweep,
         )
         feed.start()
         try:
@@ -119,8 +123,6 @@ class Synchroniser:
                     int(metadata.get("resourceVersion") or 0),
                 )
                 continue
-            if event.type is None:
-                self._schedule_sweep(event.kind)
             if kinds.unavailable_key(event.kind) in self._cache.unavailable:
                 self._cache.set_unavailable(event.kind, None)
                 self._schedule_sweep(event.kind)
@@ -128,15 +130,11 @@ class Synchroniser:
         self._on_batch()
 
     def _schedule_sweep(self, kind: ResourceKind) -> None:
-        """Sweep a kind once its relist is over: a second after the last object of it came."""
-        loop = asyncio.get_running_loop()
+        """Sweep a kind once its relist is over: a second after the last page of it came."""
         handle = self._relisted.get(kind)
-        # Cancelling and arming a timer for each of ten thousand objects would cost more than the
-        # sweep: one armed less than half the delay ago is recent enough.
-        if handle is not None and not handle.cancelled():
-            if handle.when() - loop.time() > _AFTER_RELIST_SECONDS / 2:
-                return
+        if handle is not None:
             handle.cancel()
+        loop = asyncio.get_running_loop()
         self._relisted[kind] = loop.call_later(_AFTER_RELIST_SECONDS, self._start_sweep, kind)
 
     def _start_sweep(self, kind: ResourceKind) -> None:
@@ -158,6 +156,7 @@ class Synchroniser:
         Raises:
             ClusterError: when the API server can't be reached or fails.
         """
+        await self._client.check_ready()
         self._scan_definitions = await self._client.may("watch", kinds.CUSTOM_RESOURCE_DEFINITIONS)
         for kind in self._watched:
             await self.sweep(kind)
@@ -176,20 +175,39 @@ class Synchroniser:
                 if await self._client.may("watch", kind):
                     await self._sweep(kind)
                     self._available(kind, None)
-                else:
+                elif self._doubted(kind):
                     self._forbidden(kind, "watch")
             except NotFoundError:
-                self._available(kind, f"{kind.kind} is not installed in this cluster")
+                if self._doubted(kind):
+                    self._available(kind, f"{kind.kind} is not installed in this cluster")
             except ForbiddenError:
-                self._forbidden(kind, "list")
+                if self._doubted(kind):
+                    self._forbidden(kind, "list")
             except ClusterError as error:
                 if error.status == 410:  # the list grew too old between two pages
                     continue
                 raise
             return
 
+    def _doubted(self, kind: ResourceKind) -> bool:
+        """Return whether to believe that a kind is gone or forbidden that was neither before.
+
+        An API server that has just started says so for a moment of kinds it serves: only the
+        second time, some seconds later, is it believed.
+        """
+        if kind not in self._seen or kind in self._doubts:
+            return True
+        self._doubts.add(kind)
+        asyncio.get_running_loop().call_later(_DOUBT_SECONDS, self._start_sweep, kind)
+        return False
+
     def _available(self, kind: ResourceKind, reason: str | None) -> None:
         self._allowed.add(kind)
+        self._doubts.discard(kind)
+        if reason is None:
+            self._seen.add(kind)
+        else:
+            self._seen.discard(kind)
         self._cache.set_unavailable(kind, reason)
 
     def _forbidden(self, kind: ResourceKind, verb: str) -> None:
@@ -204,6 +222,8 @@ class Synchroniser:
                 f"--verb=get,list,watch --resource={kind.qualified}, with a clusterrolebinding",
             )
         self._allowed.discard(kind)
+        self._seen.discard(kind)
+        self._doubts.discard(kind)
         self._cache.set_unavailable(kind, reason)
 
     async def _sweep(self, kind: ResourceKind) -> None:

@@ -133,7 +133,7 @@ def _selector(
     if selector is None:
         return None
     try:
-        return parse_label_selector(selector.model_dump(by_alias=True, exclude_none=True), path)
+        return parse_label_selector(selector.model_dump(by_alias=True), path)
     except FieldError as error:
         problems.add("InvalidSelector", str(error))
         return None

@@ -97,11 +97,13 @@ def _descriptions(docstring: str) -> dict[str, str]:
     if section is None:
         return {}
     lines = [line for line in section["body"].splitlines() if line.strip()]
-    indentation = min(len(line) - len(line.lstrip()) for line in lines)
+    indentation = _indentation(lines[0])
     found: dict[str, list[str]] = {}
     name = ""
     for line in lines:
-        if len(line) - len(line.lstrip()) == indentation:
+        if _indentation(line) < indentation:
+            break
+        if _indentation(line) == indentation:
             match = _ATTRIBUTE.fullmatch(line.strip())
             if match is None:
                 break
@@ -110,6 +112,10 @@ def _descriptions(docstring: str) -> dict[str, str]:
         elif name:
             found[name].append(line.strip())
     return {name: _sentence(" ".join(parts)) for name, parts in found.items()}
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _sentence(text: str) -> str:

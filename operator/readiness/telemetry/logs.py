@@ -51,6 +51,7 @@ def set_up_logs(level: str, log_format: LogFormat = "auto") -> None:
     # Kopf writes a line per object and event; what matters of it the operator says itself.
     for name in ("kopf", "kopf.objects", "aiohttp.access", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns of every optional kind that is not installed, and of running outside the main thread.
-    for name in ("kopf._core.reactor.observation", "kopf._core.reactor.running"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    # It warns of every optional kind that is not installed, of running outside the main thread, and
+    # for every kind of every attempt to reach an API server that is away.
+    for name in ("kopf._core.reactor", "kopf._cogs.clients"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
