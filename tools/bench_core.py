@@ -14,7 +14,8 @@ import yaml
 from readiness.checks.registry import all_checks
 from readiness.evaluate.evaluator import evaluate
 from readiness.evaluate.policy import combine, profile_policy
-from readiness.gather.files import inventory_of
+from readiness.cli.judging import sort_inputs
+from readiness.gather.files import SourceDocument
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import Workload
 
@@ -31,7 +32,8 @@ def evaluation_rows() -> Iterator[tuple[str, str]]:
         d for d in documents if d["kind"] == "Deployment" and d["metadata"]["name"] == "catalog"
     )
     now = datetime.now(UTC)
-    snapshot = Snapshot(inventory_of(documents), now, Origin.FILES)
+    sources = [SourceDocument(document, "bench", 1) for document in documents]
+    snapshot = Snapshot(sort_inputs(sources, "bookshop").inventory, now, Origin.FILES)
     policy = combine([profile_policy("strict")], now)
     whole = _median(lambda: evaluate(Workload(catalog), snapshot, policy))
     yield f"all {len(policy.checks)} checks of strict, one Deployment", f"{whole * 1e6:.0f} µs"

@@ -191,6 +191,19 @@ def test_events_come_on_transitions_alone(
     )
 
 
+def test_a_budget_that_comes_right_behind_is_no_news(
+    cluster: Cluster, namespace: str, policy: MakePolicy, operator: OperatorProcess
+) -> None:
+    """One apply of a Deployment and its budget is one piece of news, whatever came between."""
+    policy(extends="baseline")
+    cluster.apply(deployment(namespace))
+    eventually(lambda: cluster.ready(namespace, "deployment/web") == "False")
+    cluster.apply(budget(namespace))
+
+    eventually(lambda: cluster.events(namespace, "web"))
+    assert cluster.events(namespace, "web") == [("Normal", "ProductionReady")]
+
+
 def test_the_event_says_what_fails_and_what_to_do(
     cluster: Cluster, namespace: str, policy: MakePolicy, operator: OperatorProcess
 ) -> None:

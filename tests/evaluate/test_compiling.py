@@ -28,7 +28,7 @@ class Params:
     """Parameters of a check of these tests."""
 
     minimum: Annotated[int, Ge(1)] = 2
-    ratio: float = 1.5
+    ratio: Annotated[float, Ge(1)] = 1.5
     keys: tuple[str, ...] = ("team",)
     strict: bool = False
 
@@ -450,6 +450,7 @@ def test_mistake_in_a_policy_is_named(spec: object, reason: str, message: str) -
         ({"minimum": 2.5}, "minimum must be a whole number, not the number 2.5"),
         ({"minimum": True}, "minimum must be a whole number, not true"),
         ({"minimum": None}, "minimum must be a whole number, not null"),
+        ({"ratio": 0.5}, "ratio must be at least 1, not the number 0.5"),
         ({"ratio": "2"}, 'ratio must be a number, not the text "2"'),
         ({"keys": "owner"}, 'keys must be a list, not the text "owner"'),
         ({"keys": ["owner", 1]}, "keys[1] must be text, not the number 1"),

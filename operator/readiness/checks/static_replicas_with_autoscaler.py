@@ -73,7 +73,9 @@ def _judge_managers(workload: Workload, scaler: Scaler) -> Outcome:
     if not owners:
         return PASS
     if workload.replicas == 1 and not any(applied for _, applied in owners):
-        return CannotTell("spec.replicas is 1, which may be the default or set on purpose")
+        # Whoever creates an object owns what the API server filled in, too. Not an error: it would
+        # be one for every workload that does it right, until its autoscaler scales it first.
+        return Skip("spec.replicas is 1, which may be the default or set on purpose")
     return [
         Finding(
             f'field manager "{manager}" must leave spec.replicas out: {scaler.title} sets it',

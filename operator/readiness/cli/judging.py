@@ -71,6 +71,9 @@ class Inputs:
 
     def _add_workload(self, source: SourceDocument) -> None:
         workload = Workload(source.document, default_namespace=self.default_namespace)
+        if workload.controlled:  # its pods are those of its owner, which is judged
+            self.other += 1
+            return
         record = WorkloadRecord(
             workload.ref,
             workload.labels,

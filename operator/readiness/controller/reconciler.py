@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Enforcement
+from readiness.controller.announcer import Announcer
 from readiness.controller.cache import ClusterCache
 from readiness.controller.projection import Observed
 from readiness.controller.scoreboard import Scoreboard
@@ -42,6 +44,7 @@ _POLICY_STATUS_SECONDS = 0.5
 _DROPPED_CONDITIONS_SECONDS = 5.0
 # The first moment at which "not before" is surely over.
 _A_MOMENT = 0.05
+_SETTLE_SECONDS = 2.0
 _MOST_FAILING = 20
 _MANY = 100
 
@@ -83,6 +86,7 @@ class Reconciler:
         self.queue: WorkQueue[ObjectRef] = WorkQueue()
         self.cache = ClusterCache(self._touched, self._manifest_changed)
         self.scoreboard = Scoreboard()
+        self.announcer = Announcer(_SETTLE_SECONDS)
         self.policies = PolicySet(operator_namespace)
         self._policy_errors: dict[str, PolicyError] = {}
         self._exemptions: dict[str, dict[str, Exemption]] = {}
@@ -201,7 +205,7 @@ class Reconciler:
         if observed is None or observed.deleting:
             self._forget(ref)
             return
-        report = self._judge(ref, observed)
+        report = self.judge(ref, observed)
         self._policies_dirty(self.scoreboard.update(report))
         wanted = conditions_of(report)
         before = self._verdict_before(ref, observed)
@@ -212,9 +216,11 @@ class Reconciler:
         after = next((c.status for c in wanted if c.type == PRODUCTION_READY), None)
         # What can't be told for a while is no transition: the word before it stands.
         self._verdicts[ref] = after if after != "Unknown" else before
-        self._report_transition(ref, observed, report, before)
+        tell = partial(self._tell, ref, observed, report)
+        self.announcer.verdict(ref, before, self._verdicts[ref], tell)
 
-    def _judge(self, ref: ObjectRef, observed: Observed) -> Report:
+    def judge(self, ref: ObjectRef, observed: Observed) -> Report:
+        """Return what the policies in force say of a workload, as things are now."""
         now = self._clock()
         record = observed.record
         labels = self.cache.namespace_labels(ref.namespace)
@@ -249,6 +255,7 @@ class Reconciler:
         self._verdicts.pop(ref, None)
         self._written.pop(ref, None)
         self._unknown_past.discard(ref)
+        self.announcer.forget(ref)
         self._policies_dirty(self.scoreboard.remove(ref))
 
     def _policies_dirty(self, names: set[str]) -> None:
@@ -298,25 +305,15 @@ class Reconciler:
                 return None if condition.reason == reasons.WAITING_FOR_COMPANIONS else ""
         return "" if ref in self._unknown_past else None
 
-    def _report_transition(
-        self, ref: ObjectRef, observed: Observed, report: Report, before: str | None
-    ) -> None:
-        after = self._verdicts[ref]
-        if before in (after, "") or after not in ("True", "False"):
-            return
-        regarding = EventRegarding(WORKLOADS[ref.kind].api_version, ref, observed.uid)
-        if after == "False":
-            message = not_ready_event(report, LONGEST_MESSAGE)
-            self._recorder.record(
-                regarding, warning=True, reason=reasons.NOT_PRODUCTION_READY, message=message
-            )
-        else:
-            self._recorder.record(
-                regarding,
-                warning=False,
-                reason=reasons.PRODUCTION_READY,
-                message=ready_event(report),
-            )
+    def _tell(self, ref: ObjectRef, observed: Observed, report: Report) -> None:
+        """Post the event about a verdict."""
+        not_ready = report.readiness is Readiness.NOT_READY
+        self._recorder.record(
+            EventRegarding(WORKLOADS[ref.kind].api_version, ref, observed.uid),
+            warning=not_ready,
+            reason=reasons.NOT_PRODUCTION_READY if not_ready else reasons.PRODUCTION_READY,
+            message=not_ready_event(report, LONGEST_MESSAGE) if not_ready else ready_event(report),
+        )
 
     # Our own kinds.
 

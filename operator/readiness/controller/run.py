@@ -94,6 +94,7 @@ async def _serve(
                     task.result()
             logger.info("stopping")
             tasks[0].cancel()
+            reconciler.announcer.flush()
             try:
                 async with asyncio.timeout(_FLUSH_SECONDS):
                     await recorder.flush()

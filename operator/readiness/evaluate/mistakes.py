@@ -54,7 +54,7 @@ def describe_mistakes(error: ValidationError, prefix: str = "") -> list[str]:
         error: what pydantic raised.
         prefix: path of what was validated, such as `spec.checks[0].params`.
     """
-    return [_describe(problem, prefix) for problem in error.errors(include_url=False)]
+    return [_describe(problem, prefix) for problem in error.errors()]
 
 
 def _describe(problem: Mapping[str, Any], prefix: str) -> str:

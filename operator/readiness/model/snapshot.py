@@ -61,7 +61,7 @@ class Snapshot:
         now: the moment, in UTC.
         origin: whether they come from a cluster or from files.
         kubernetes_version: major and minor version of the API server, or the target offline.
-        unavailable: kinds that can't be looked at, each with the reason, such as
+        unavailable: kinds that can't be looked at, by CompanionKind.key, with the reason, such as
             `VerticalPodAutoscaler is not installed in this cluster`.
         moments: when answers already given change by time alone; see `has_held`.
     """

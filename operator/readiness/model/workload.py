@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from readiness.errors import FieldError
 from readiness.model.containers import Container, require_app_containers, walk_containers
-from readiness.model.fields import Fields, as_mapping, integer, mapping, text, text_map, timestamp
+from readiness.model.fields import (
+    Fields,
+    as_mapping,
+    boolean,
+    integer,
+    mapping,
+    mappings,
+    text,
+    text_map,
+    timestamp,
+)
 
 
 class ObjectRef(NamedTuple):
@@ -122,6 +132,12 @@ class Workload:
     def annotations(self) -> Mapping[str, str]:
         """Its own annotations."""
         return text_map(self.metadata, "annotations", "metadata")
+
+    @property
+    def controlled(self) -> bool:
+        """Whether another object made it: a Deployment's ReplicaSet, a ReplicaSet's Pod."""
+        owners = mappings(self.metadata, "ownerReferences", "metadata")
+        return any(boolean(owner, "controller", path) for path, owner in owners)
 
     @property
     def created(self) -> datetime | None:
