@@ -93,3 +93,22 @@ async def test_a_workload_that_is_gone_is_not_spoken_of() -> None:
     telling.announcer.forget(WEB)
 
     assert await telling.settle() == []
+
+
+async def test_what_cannot_be_told_is_no_transition() -> None:
+    telling = Telling()
+    telling.verdict("False", "False")
+    telling.verdict("False", "Unknown")
+    telling.verdict("Unknown", "False")
+
+    assert await telling.settle() == []
+
+
+async def test_an_unknown_verdict_takes_back_what_was_not_told_yet() -> None:
+    telling = Telling()
+    telling.verdict(None, "False")
+    telling.verdict("False", "Unknown")
+    assert await telling.settle() == []
+    telling.verdict("Unknown", "False")
+
+    assert await telling.settle() == ["False"]

@@ -25,6 +25,18 @@ Results = dict[tuple[str, str, str], list[tuple[str, str]]]
 # What only one of the two can know, with the reason.
 DIFFER_BY_NATURE = {
     "deprecated-api-version": "a cluster serves every object in its current version",
+    "autoscaler-inactive": "only a cluster knows whether an autoscaler works",
+    "backup-stale": "only a cluster knows when a backup was made",
+    # Offline nobody knows which optional kinds the cluster has: their absence among the files
+    # counts. This cluster has none of them, and says so.
+    "alerts-missing": "PrometheusRule",
+    "alert-without-runbook": "PrometheusRule",
+    "metrics-not-scraped": "ServiceMonitor",
+    "backup-schedule-missing": "the Schedules",
+    # The operator reads no Secrets and no values of ConfigMaps.
+    "config-reference-missing": "Secrets are looked at offline alone",
+    "secret-in-config-map": "values are looked at offline alone",
+    "static-replicas-with-autoscaler": "live it is managedFields that tell",
 }
 
 

@@ -66,7 +66,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         return Skip("it has no persistent claims")
     if snapshot.origin is Origin.FILES:
         return Skip("only a cluster knows when a backup was made")
-    oldest = snapshot.now - parse_duration(params.maxAge)
+    longest = parse_duration(params.maxAge)
     covered = judged = False
     found = []
     for claim in claims:
@@ -76,7 +76,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         newest = max(times, key=lambda pair: pair[0], default=None)
         if newest is None:
             continue
-        if newest[0] >= oldest:
+        if not snapshot.is_past(newest[0] + longest):
             judged = True
         elif len(times) == len(schedules):  # else one that does not say may be fresh
             judged = True

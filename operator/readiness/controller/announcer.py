@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from readiness.model.workload import ObjectRef
 
-# "" stands for a past that can't be known, None for no verdict.
+# "True" or "False", "Unknown" for what can't be told now, None where no policy applies, and "" for
+# a past that can't be known.
 Verdict = str | None
 
 
@@ -37,12 +38,18 @@ class Announcer:
         """
         self._cancel(ref)
         told = self._told.setdefault(ref, before)
+        if after == "Unknown":  # no transition: the word before it stands
+            return
         if told == "" or after is None:  # nothing to compare with; nothing to tell
             self._told[ref] = after
         elif after != told:
             loop = asyncio.get_running_loop()
             handle = loop.call_later(self._settle_seconds, self._fire, ref, after)
             self._pending[ref] = handle, tell
+
+    def knows(self, ref: ObjectRef) -> bool:
+        """Return whether there has been a verdict on a workload."""
+        return ref in self._told
 
     def forget(self, ref: ObjectRef) -> None:
         """Forget a workload that is gone."""

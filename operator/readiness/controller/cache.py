@@ -157,7 +157,7 @@ class ClusterCache:
     def _store_companion(self, kind: ResourceKind, manifest: dict[str, Any]) -> None:
         manifest = {**manifest, "apiVersion": kind.api_version, "kind": kind.kind}
         try:
-            companion = parse_companion(manifest)
+            companion = parse_companion(manifest, keep_values=False)
         except FieldError as error:
             # Kinds from CRDs may hold anything their schema lets through.
             metadata = manifest["metadata"]

@@ -39,8 +39,8 @@ logger = structlog.get_logger(__name__)
 # Counts of a policy change with every workload judged: they are written when no workload waits
 # (those of a half-judged cluster would be wrong), and at most this often.
 _POLICY_STATUS_SECONDS = 0.5
-# The StatefulSet controller drops foreign conditions whenever it writes a status. They are put back,
-# but not in step with a rollout that writes its status many times a second.
+# The StatefulSet controller drops foreign conditions whenever it writes a status. They are put
+# back, but not in step with a rollout that writes its status many times a second.
 _DROPPED_CONDITIONS_SECONDS = 5.0
 # The first moment at which "not before" is surely over.
 _A_MOMENT = 0.05
@@ -92,8 +92,6 @@ class Reconciler:
         self._exemptions: dict[str, dict[str, Exemption]] = {}
         self._exemption_errors: dict[ObjectRef, PolicyError] = {}
         self._manifests: dict[ObjectRef, dict[str, Any]] = {}
-        # Status of ProductionReady as last written; None: no policy applies.
-        self._verdicts: dict[ObjectRef, str | None] = {}
         self._written: dict[ObjectRef, float] = {}
         self._unknown_past: set[ObjectRef] = set()
 
@@ -119,15 +117,17 @@ class Reconciler:
     def _policy_changed(self, name: str, manifest: dict[str, Any] | None) -> None:
         key = policy_key(name)
         old = self.policies.get(name)
-        self._policy_errors.pop(name, None)
         if manifest is None:
             self._manifests.pop(key, None)
+            self._policy_errors.pop(name, None)
             self.policies.remove(name)
             logger.info("policy deleted", policy=name)
             self._requeue_matched(old, None)
             return
-        self._manifests[key] = manifest
         self.queue.add(key, Lane.LAST)
+        if self._only_status_changed(key, manifest):
+            return
+        self._policy_errors.pop(name, None)
         try:
             new = compile_policy(manifest)
         except PolicyError as error:
@@ -157,6 +157,9 @@ class Reconciler:
         self, namespace: str, name: str, manifest: dict[str, Any] | None
     ) -> None:
         key = exemption_key(namespace, name)
+        self.queue.add(key)
+        if manifest is not None and self._only_status_changed(key, manifest):
+            return
         of_namespace = self._exemptions.setdefault(namespace, {})
         old = of_namespace.pop(name, None)
         self._exemption_errors.pop(key, None)
@@ -164,8 +167,6 @@ class Reconciler:
         if manifest is None:
             self._manifests.pop(key, None)
         else:
-            self._manifests[key] = manifest
-            self.queue.add(key)
             try:
                 new = compile_exemption(manifest)
             except PolicyError as error:
@@ -177,6 +178,15 @@ class Reconciler:
         if new != old:
             for ref in self.cache.inventory.workloads_in(namespace):
                 self.queue.add(ref)
+
+    def _only_status_changed(self, key: ObjectRef, manifest: dict[str, Any]) -> bool:
+        """Take in a manifest of ours; return whether it says what the one before did."""
+        before = self._manifests.get(key)
+        self._manifests[key] = manifest
+        return before is not None and all(
+            before["metadata"].get(field) == manifest["metadata"].get(field)
+            for field in ("uid", "generation")
+        )
 
     # Bringing one object up to date.
 
@@ -214,10 +224,7 @@ class Reconciler:
                 return
             await self._write(ref, observed, wanted)
         after = next((c.status for c in wanted if c.type == PRODUCTION_READY), None)
-        # What can't be told for a while is no transition: the word before it stands.
-        self._verdicts[ref] = after if after != "Unknown" else before
-        tell = partial(self._tell, ref, observed, report)
-        self.announcer.verdict(ref, before, self._verdicts[ref], tell)
+        self.announcer.verdict(ref, before, after, partial(self._tell, ref, observed, report))
 
     def judge(self, ref: ObjectRef, observed: Observed) -> Report:
         """Return what the policies in force say of a workload, as things are now."""
@@ -252,7 +259,6 @@ class Reconciler:
         return report
 
     def _forget(self, ref: ObjectRef) -> None:
-        self._verdicts.pop(ref, None)
         self._written.pop(ref, None)
         self._unknown_past.discard(ref)
         self.announcer.forget(ref)
@@ -296,8 +302,8 @@ class Reconciler:
         The condition itself remembers across restarts. A StatefulSet may have lost it: that one was
         there before this process and carries none says nothing.
         """
-        if ref in self._verdicts:
-            return self._verdicts[ref]
+        if self.announcer.knows(ref):
+            return None  # what it told last counts
         for condition in observed.conditions:
             if condition.type == PRODUCTION_READY:
                 if condition.status != "Unknown":

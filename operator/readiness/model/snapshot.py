@@ -63,7 +63,7 @@ class Snapshot:
         kubernetes_version: major and minor version of the API server, or the target offline.
         unavailable: kinds that can't be looked at, by CompanionKind.key, with the reason, such as
             `VerticalPodAutoscaler is not installed in this cluster`.
-        moments: when answers already given change by time alone; see `has_held`.
+        moments: when answers already given change by time alone; see `is_past`.
     """
 
     inventory: Inventory
@@ -154,15 +154,17 @@ class Snapshot:
     def has_held(self, condition: Condition, longer_than: timedelta) -> bool:
         """Return whether a condition has had its status for longer than that.
 
-        When it has not yet, the moment it will is noted: the answer must be asked for again then.
-
         Raises:
             FieldError: when the time of its last change is no time.
         """
         since = condition.since
-        if since is None:
-            return False
-        moment = since + longer_than
+        return since is not None and self.is_past(since + longer_than)
+
+    def is_past(self, moment: datetime) -> bool:
+        """Return whether a moment is over.
+
+        One still to come is noted: the answer must be asked for again then.
+        """
         if self.now > moment:
             return True
         self.moments.append(moment)
