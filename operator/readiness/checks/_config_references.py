@@ -42,12 +42,12 @@ class ConfigReference:
     container: Container | None = None
     optional: bool = False
 
-    def fault(self, what: str, path: str) -> Finding:
-        """Return a finding: it must name `what`, in the place of this reference."""
+    def fault(self, what: str, wrong: str, path: str) -> Finding:
+        """Return the finding that, in the place of this reference, `wrong` should be `what`."""
         if self.container is None:
-            return Finding(f"{self.place} must name {what}", path)
+            return Finding(f'{self.place} must name {what}, not "{wrong}"', path)
         field = path.removeprefix(f"{self.container.path}.")
-        return finding(self.container, f"must name {what} in {self.place}", field)
+        return finding(self.container, f'must name {what} in {self.place}, not "{wrong}"', field)
 
 
 def config_references(workload: Workload) -> Iterator[ConfigReference]:
@@ -70,8 +70,6 @@ def config_references(workload: Workload) -> Iterator[ConfigReference]:
 
 
 def _of_variable(container: Container, variable: Fields, path: str) -> Iterator[ConfigReference]:
-    if variable.get("valueFrom") is None:
-        return
     place = f'env "{text(variable, "name", path)}"'
     value_from = mapping(variable, "valueFrom", path)
     for kind, key in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
@@ -88,7 +86,7 @@ def _of_volume(workload: Workload, volume: Fields, path: str) -> Iterator[Config
         yield from _named("ConfigMap", source, "configMap", source_path, place)
         yield from _named("Secret", source, "secret", source_path, place)
     # A StatefulSet replaces a volume that has the name of one of its claim templates.
-    if volume.get("persistentVolumeClaim") is not None and name not in _claim_templates(workload):
+    if name not in _claim_templates(workload):
         yield from _named("PersistentVolumeClaim", volume, "persistentVolumeClaim", path, place)
 
 

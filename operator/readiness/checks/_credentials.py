@@ -43,7 +43,11 @@ _SHORTEST_FORM = 15
 
 # `scheme://user:password@host`, and `user:password@tcp(host)` of Go's driver for MySQL.
 _URL_PASSWORD = re.compile(
-    r"""://[^\s/?#@:]*:([^\s/?#,;"']+)@|^[^\s/?#@:]*:([^\s@]+)@(?:tcp|unix)\("""
+    r"""
+    ://[^\s/?\#@:]*:([^\s/?\#,;"']+)@
+    | (?<![^\s="'])[^\s/?\#@:="']*:([^\s@]+)@(?:tcp|unix)\(
+    """,
+    re.VERBOSE,
 )
 
 # `NAME=value`, also in connection strings and shell; `--name value`; `"name": "value"` of JSON.
@@ -108,8 +112,6 @@ def credential_named(name: str, value: str) -> str | None:
 
     None when it is none, by its own text or by the name.
     """
-    if not value:
-        return None
     return credential_in(value) or _by_name(name, value)
 
 

@@ -12,7 +12,7 @@ https://dev.mysql.com/doc/refman/8.4/en/connection-options.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 # A text about a connection to a database; only such ones are looked at closely.
@@ -84,17 +84,16 @@ def connection_of_variable(
     return Connection(field, f"{name}={value}" if off else "")
 
 
-def connections_of_arguments(arguments: Iterable[tuple[str, str]]) -> list[Connection]:
+def connections_of_arguments(arguments: Sequence[tuple[str, str]]) -> list[Connection]:
     """Return what arguments, each with its field, say about connections.
 
     The host may stand in another argument than the setting, and the value of a flag in the one
     after it.
     """
     found = []
-    everything = ""
+    everything = " ".join(argument for _, argument in arguments)
     flag = ""
     for field, argument in arguments:
-        everything = everything or " ".join(text for _, text in arguments)
         connection = _connection(field, flag + argument, everything)
         if connection is not None:
             found.append(connection)

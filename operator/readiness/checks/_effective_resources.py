@@ -51,8 +51,7 @@ def own_limit(container: Container, resource: str) -> Fraction | None:
 
 def pod_amount(workload: Workload, snapshot: Snapshot, part: str, resource: str) -> Fraction | None:
     """Return what the pod as a whole requests, or is limited to (`part`: requests or limits)."""
-    fields = workload.pod_spec.get("resources")
-    if not fields or not (resource in _POD_LEVEL or resource.startswith("hugepages-")):
+    if resource not in _POD_LEVEL and not resource.startswith("hugepages-"):
         return None
     # A file for an older cluster: the API server drops the field. One that it gave us is in force.
     if snapshot.origin is Origin.FILES and snapshot.kubernetes_version < _POD_LEVEL_SINCE:

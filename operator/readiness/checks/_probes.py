@@ -39,19 +39,23 @@ def probe_handler(probe: Probe) -> str:
     raise FieldError(probe.path, f"a probe with one of {', '.join(_HANDLERS)}", probe.fields)
 
 
+def is_set(probe: Probe | None) -> bool:
+    """Return whether a container has a probe.
+
+    Raises:
+        FieldError: when the probe has no handler.
+    """
+    return probe is not None and probe_handler(probe) in _HANDLERS
+
+
 def probe_name(probe: Probe) -> str:
     """Return the field a probe stands in: `livenessProbe`."""
     return probe.path.rpartition(".")[2]
 
 
 def named_port(probe: Probe) -> tuple[str, str] | None:
-    """Return the port a probe gives by name, after its field path; None when it gives none.
-
-    gRPC probes have numeric ports only.
-    """
+    """Return the port a probe gives by name, after its field path; None when it gives none."""
     handler = probe_handler(probe)
-    if handler not in ("httpGet", "tcpSocket"):
-        return None
     path = f"{probe.path}.{handler}"
     port = int_or_text(mapping(probe.fields, handler, probe.path), "port", path)
     return (f"{path}.port", port) if isinstance(port, str) else None
@@ -73,13 +77,11 @@ def asked(probe: Probe, container: Container) -> tuple[object, ...]:
         port = container.port_number(port) or port
     if handler == "grpc":
         return (handler, port, text(fields, "service", path))
-    host = text(fields, "host", path)
-    if handler == "tcpSocket":
-        return (handler, port, host)
+    # A tcpSocket has a host and a port alone.
     return (
         handler,
         port,
-        host,
+        text(fields, "host", path),
         text(fields, "scheme", path) or "HTTP",
         text(fields, "path", path) or "/",
         *_headers(fields, path),

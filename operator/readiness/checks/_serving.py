@@ -36,8 +36,6 @@ def serving_containers(workload: Workload, snapshot: Snapshot) -> list[Container
             continue
         for port in service.ports:
             serving.update(container.path for container in _targeted(workload, port))
-    if not serving:
-        return []
     return [c for c in workload.long_running_containers if c.path in serving]
 
 
@@ -68,8 +66,6 @@ def _targeted(workload: Workload, port: ServicePort) -> list[Container]:
     if isinstance(port.target, str):
         return []
     apps = workload.app_containers
-    if len(apps) == 1:
-        return apps
     return [container for container in apps if not container.ports] or apps
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._config_references import ConfigReference, config_references
 from readiness.checks._unseen import unseen
-from readiness.checks._wording import quoted
 from readiness.checks.base import (
     PASS,
     CannotTell,
@@ -92,8 +91,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         elif snapshot.origin is Origin.FILES and not _any(kind, workload, snapshot):
             elsewhere.add(kind)
         else:
-            what = f'an existing {kind}, not "{reference.name}"'
-            findings.append(reference.fault(what, reference.path))
+            findings.append(reference.fault(f"an existing {kind}", reference.name, reference.path))
     if findings:
         return findings
     if cannot_tell is not None:
@@ -116,5 +114,4 @@ def _missing_keys(reference: ConfigReference, companion: Companion) -> Iterator[
         in_volume = reference.container is None
         if key in companion.keys or (in_volume and key in companion.binary_keys):
             continue
-        what = f'an existing key of {reference.kind} {quoted([companion.name])}, not "{key}"'
-        yield reference.fault(what, path)
+        yield reference.fault(f'an existing key of ConfigMap "{companion.name}"', key, path)

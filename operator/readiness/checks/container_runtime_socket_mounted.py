@@ -104,5 +104,4 @@ def _exposes_socket(path: str) -> bool:
         elif part not in ("", "."):
             parts.append(part)
     directory = "/" + "/".join(parts)
-    prefix = directory if directory == "/" else f"{directory}/"
-    return any(socket == directory or socket.startswith(prefix) for socket in _SOCKETS)
+    return any(f"{socket}/".startswith(f"{directory.rstrip('/')}/") for socket in _SOCKETS)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._probes import ends_by_itself, probe_handler
+from readiness.checks._probes import ends_by_itself, is_set
 from readiness.checks.base import LONG_RUNNING_KINDS, Check, Outcome, Reference, Scope, finding
-from readiness.model.containers import Container
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -47,10 +46,5 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     return [
         finding(container, "must set livenessProbe", "livenessProbe")
         for container in workload.app_containers
-        if not _has_liveness_probe(container)
+        if not is_set(container.liveness_probe)
     ]
-
-
-def _has_liveness_probe(container: Container) -> bool:
-    probe = container.liveness_probe
-    return probe is not None and bool(probe_handler(probe))

@@ -27,7 +27,6 @@ class Params:
         "readiness.dev/on-call",
         "on-call",
         "pagerduty.com/service-id",
-        "opsgenie.com/team",
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._probes import ends_by_itself, probe_handler
+from readiness.checks._probes import ends_by_itself, is_set
 from readiness.checks._serving import declares_serving_port, serving_containers
 from readiness.checks._unseen import unseen
 from readiness.checks.base import (
@@ -24,7 +24,6 @@ from readiness.checks.base import (
     Skip,
     finding,
 )
-from readiness.model.containers import Container
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -77,7 +76,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     findings = [
         finding(container, "must set readinessProbe", "readinessProbe")
         for container in serving
-        if not _has_readiness_probe(container)
+        if not is_set(container.readiness_probe)
     ]
     if serving and not findings:
         return PASS
@@ -86,11 +85,6 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     if cannot_tell is not None:
         return cannot_tell
     return findings or Skip(_why_none_serves(workload, snapshot, params))
-
-
-def _has_readiness_probe(container: Container) -> bool:
-    probe = container.readiness_probe
-    return probe is not None and bool(probe_handler(probe))
 
 
 def _why_none_serves(workload: Workload, snapshot: Snapshot, params: Params) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._config_references import config_references
 from readiness.checks._credentials import credential_named
-from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope, Skip
+from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.companions import ConfigMap
 from readiness.model.fields import join
 from readiness.model.snapshot import Origin, Snapshot
@@ -68,7 +68,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
                 message = f'ConfigMap "{name}" must not hold {what} in {field}: a Secret must'
                 findings.append(Finding(message, path))
     if findings or not unread:
-        return findings or PASS
+        return findings
     if snapshot.origin is Origin.FILES:
         return Skip("a ConfigMap it uses is not among the files")
     return Skip("the values of its ConfigMaps are not read")

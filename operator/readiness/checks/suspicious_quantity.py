@@ -74,13 +74,16 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
 
 def _faults(amounts: Fields, path: str, part: str) -> Iterator[tuple[str, str]]:
     """Yield the path of each amount out of range, with what it has to be instead."""
-    if not amounts:
-        return
-    for resource, (least, most) in _BOUNDS.items():
-        field_path = f"{path}.{part}.{resource}"
-        amount = quantity(amounts.get(resource), field_path)
-        if not amount or least <= amount <= most:
+    for resource, written in amounts.items():
+        if resource not in _BOUNDS:
             continue
+        field_path = f"{path}.{part}.{resource}"
+        amount = quantity(written, field_path)
+        if not amount:
+            continue
+        least, most = _BOUNDS[resource]
         at_least, at_most = _SENSIBLE[resource]
-        bound = f"{at_least} or more" if amount < least else f"{at_most} or less"
-        yield field_path, f"{bound}, not {amounts[resource]}"
+        if amount < least:
+            yield field_path, f"{at_least} or more, not {written}"
+        elif amount > most:
+            yield field_path, f"{at_most} or less, not {written}"
