@@ -79,7 +79,7 @@ class ConflictError(ClusterError):
 
 
 def describe_value(value: object) -> str:
-    """Name a JSON value the way a person would: `null`, `true`, `the number 3`, `text "x"`, `a list`."""
+    """Name a JSON value the way a person would: `null`, `the number 3`, `text "x"`, `a list`."""
     match value:
         case None:
             return "null"

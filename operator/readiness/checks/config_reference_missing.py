@@ -63,7 +63,7 @@ CHECK = Check(
         "optional: true on the reference if the container can do without."
     ),
     reference=Reference(
-        checklist="Environment Configuration: Configuration validation",
+        checklist="Environment Variables: Configuration validation",
         url="https://kubernetes.io/docs/concepts/configuration/configmap/",
     ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Annotated
 
 from annotated_types import Ge
@@ -101,7 +102,13 @@ def _requested_by_containers(workload: Workload) -> Fraction:
 
 
 def _exceeds(limit: Fraction, request: Fraction, params: Params) -> bool:
-    return limit > request * Fraction(str(params.ratio))
+    return limit > request * _exactly(params.ratio)
+
+
+@cache
+def _exactly(ratio: float) -> Fraction:
+    """Return a ratio as it was written: 1.1 and not the binary fraction nearest to it."""
+    return Fraction(str(ratio))
 
 
 def _allowed(limit: Fraction, request: Fraction, params: Params) -> str:

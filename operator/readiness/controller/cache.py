@@ -6,7 +6,7 @@ and what a list no longer holds is gone. Not thread-safe: it lives in one event 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from readiness.kube.client import ResourceKind
 from readiness.model.companions import COMPANION_KINDS, Namespace, parse_companion
 from readiness.model.inventory import Inventory
 from readiness.model.workload import ObjectRef
+from readiness.report.conditions import ConditionState, agree
 
 logger = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class ClusterCache:
         self.on_manifest = on_manifest
         # By kind: resourceVersion of each object known, and of those deleted during a sweep.
         self._versions: dict[ResourceKind, dict[tuple[str, str], int]] = {}
+        self._expected: dict[ObjectRef, Sequence[ConditionState]] = {}
         self._deleted: dict[ResourceKind, dict[tuple[str, str], int]] = {}
 
     def count(self, kind: ResourceKind) -> int:
@@ -123,8 +125,13 @@ class ClusterCache:
             self._versions.pop(kind, None)
         self.on_touched(set(self.workloads))
 
+    def expect(self, ref: ObjectRef, conditions: Sequence[ConditionState]) -> None:
+        """Take note of conditions about to be written: seeing them on the watch is no news."""
+        self._expected[ref] = conditions
+
     def stored(self, ref: ObjectRef, manifest: Mapping[str, Any]) -> None:
         """Take in the answer to our own write, so that its echo on the watch is no news."""
+        self._expected.pop(ref, None)
         self.put(kinds.WORKLOADS[ref.kind], dict(manifest))
 
     def namespace_labels(self, name: str) -> Mapping[str, str]:
@@ -149,7 +156,9 @@ class ClusterCache:
         if old is not None and old.record.document == observed.record.document:
             # Status or generation moved, nothing we judge; our conditions may have been touched.
             observed.record = old.record
-            if old.conditions != observed.conditions:
+            if old.conditions != observed.conditions and not agree(
+                observed.conditions, self._expected.get(ref, ())
+            ):
                 self.on_touched({ref})
             return
         self.on_touched(self.inventory.put_workload(observed.record))
@@ -178,6 +187,7 @@ class ClusterCache:
         if kind.kind in kinds.WORKLOADS:
             ref = ObjectRef(kind.group, kind.kind, namespace, name)
             self.workloads.pop(ref, None)
+            self._expected.pop(ref, None)
             self.on_touched(self.inventory.remove_workload(ref) | {ref})
         elif (kind.group, kind.kind) in COMPANION_KINDS:
             companion_type = COMPANION_KINDS[kind.group, kind.kind].type

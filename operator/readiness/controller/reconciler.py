@@ -27,10 +27,10 @@ from readiness.kube.client import KubeClient, ResourceKind
 from readiness.kube.kinds import WORKLOADS
 from readiness.model.snapshot import NEWEST_KNOWN_VERSION, Origin, Snapshot
 from readiness.model.workload import ObjectRef
-from readiness.publish.conditions import agree, apply_conditions, condition_entries
+from readiness.publish.conditions import apply_conditions, condition_entries
 from readiness.publish.events import LONGEST_MESSAGE, EventRecorder, EventRegarding
 from readiness.publish.own_status import apply_own_status, with_times
-from readiness.report.conditions import ConditionState, conditions_of
+from readiness.report.conditions import ConditionState, agree, conditions_of
 from readiness.report.messages import not_ready_event, ready_event
 from readiness.telemetry.metrics import Metrics
 
@@ -283,6 +283,7 @@ class Reconciler:
         self, ref: ObjectRef, observed: Observed, wanted: list[ConditionState]
     ) -> None:
         entries = condition_entries(ref.kind, observed.conditions, wanted, self._clock())
+        self.cache.expect(ref, wanted)
         stored = await apply_conditions(self._client, ref, observed.uid, entries)
         self._written[ref] = time.monotonic()
         self._metrics.condition_writes.inc()

@@ -185,7 +185,7 @@ def _sample(
     )
     metrics.sample(
         "readiness_check_results",
-        "Workloads by namespace, check, severity and result of the check.",
+        "Workloads with a finding, an error or an exemption, by namespace, check and severity.",
         ("namespace", "check", "severity", "result"),
         lambda: {key: float(number) for key, number in scoreboard.results.items()},
     )

@@ -10,6 +10,10 @@ from readiness.api.vocabulary import Result
 from readiness.evaluate.evaluator import Readiness, Report
 from readiness.model.workload import ObjectRef
 
+# Passing and skipped checks are most of all results and nobody's alert: as metrics they would be
+# tens of thousands of series.
+_UNEXPORTED = (Result.PASS, Result.SKIP)
+
 # What a metric tells apart: namespace, check id, severity, result. Never a workload.
 ResultKey = tuple[str, str, str, str]
 
@@ -43,6 +47,7 @@ class Scoreboard:
                 {
                     (ref.namespace, r.check.id, r.severity.value, _word(r.result, exempt=r.exempt))
                     for r in report.results
+                    if r.exempt or r.result not in _UNEXPORTED
                 }
             ),
         )

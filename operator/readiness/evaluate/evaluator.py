@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import NamedTuple
 
 from readiness.api.vocabulary import Result, Severity
 from readiness.checks.base import CannotTell, Check, Finding, Outcome, Skip
@@ -24,8 +25,7 @@ class Readiness(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """One result: a check that passed, was skipped or could not look, or one of its findings.
 
     Attributes:
@@ -100,51 +100,57 @@ def evaluate(
     results: list[CheckResult] = []
     noted = len(snapshot.moments)
     for effective in policy.checks:
-        results.extend(_judge(workload, snapshot, policy, effective, applicable))
+        variant, outcome = _worst(workload, snapshot, effective)
+        check, severity = effective.check, effective.severity
+        if isinstance(outcome, Skip):
+            result = CheckResult(check, severity, Result.SKIP, variant.policy, outcome.reason)
+        elif isinstance(outcome, CannotTell):
+            result = CheckResult(
+                check,
+                severity,
+                Result.ERROR,
+                variant.policy,
+                outcome.reason,
+                crashed=outcome.crashed,
+            )
+        elif not outcome:
+            result = CheckResult(check, severity, Result.PASS, variant.policy)
+        else:
+            waits_until = _grace_ends(workload, snapshot, effective)
+            results += [
+                _judge(finding, snapshot, policy, effective, variant, applicable, waits_until)
+                for finding in outcome
+            ]
+            continue
+        results.append(result)
     moments += snapshot.moments[noted:]
     moments += {r.waits_until for r in results if r.waits_until is not None}
     return Report(workload.ref, policy.policies, tuple(results), min(moments, default=None))
 
 
-def _judge(
-    workload: Workload,
+def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
+    finding: Finding,
     snapshot: Snapshot,
     policy: EffectivePolicy,
     effective: EffectiveCheck,
+    variant: Variant,
     exemptions: Sequence[Exemption],
-) -> Iterator[CheckResult]:
-    """Yield the results of one check."""
-    check = effective.check
-    variant, outcome = _worst(workload, snapshot, effective)
-    severity = effective.severity
-    if isinstance(outcome, Skip):
-        yield CheckResult(check, severity, Result.SKIP, variant.policy, outcome.reason)
-    elif isinstance(outcome, CannotTell):
-        yield CheckResult(
-            check, severity, Result.ERROR, variant.policy, outcome.reason, crashed=outcome.crashed
-        )
-    elif not outcome:
-        yield CheckResult(check, severity, Result.PASS, variant.policy)
-    else:
-        result = Result.FAIL if severity is Severity.MUST else Result.WARN
-        waits_until = _grace_ends(workload, snapshot, effective)
-        for finding in outcome:
-            found = CheckResult(
-                check,
-                severity,
-                result,
-                variant.policy,
-                finding.message,
-                finding.path,
-                finding.container,
-            )
-            exemption = _exemption(finding, snapshot, policy, effective, exemptions)
-            if exemption is not None:
-                yield _exempt(found, exemption, policy)
-            elif waits_until is not None:
-                yield _waiting(found, waits_until)
-            else:
-                yield found
+    waits_until: datetime | None,
+) -> CheckResult:
+    """Return what becomes of a finding: it counts, waits for companions, or is exempt."""
+    found = CheckResult(
+        effective.check,
+        effective.severity,
+        Result.FAIL if effective.severity is Severity.MUST else Result.WARN,
+        variant.policy,
+        finding.message,
+        finding.path,
+        finding.container,
+    )
+    exemption = _exemption(finding, snapshot, policy, effective, exemptions)
+    if exemption is not None:
+        return _exempt(found, exemption, policy)
+    return found if waits_until is None else _waiting(found, waits_until)
 
 
 def _worst(
@@ -154,6 +160,9 @@ def _worst(
 
     Findings are worse than not being able to tell, which is worse than skipping; passing is best.
     """
+    if len(effective.variants) == 1:
+        only = effective.variants[0]
+        return only, _run(effective.check, workload, snapshot, only)
     worst: tuple[int, Variant, Outcome] | None = None
     for variant in effective.variants:
         outcome = _run(effective.check, workload, snapshot, variant)
@@ -213,12 +222,12 @@ def _exemption(
 def _exempt(found: CheckResult, exemption: Exemption, policy: EffectivePolicy) -> CheckResult:
     until = moment(exemption.ends(policy.max_exemption))
     accepted = f'exempt until {until} by ReadinessExemption "{exemption.name}": {exemption.reason}'
-    return replace(found, result=Result.SKIP, message=f"{found.message} ({accepted})", exempt=True)
+    return found._replace(result=Result.SKIP, message=f"{found.message} ({accepted})", exempt=True)
 
 
 def _waiting(found: CheckResult, until: datetime) -> CheckResult:
     message = f"{found.message} (counts from {moment(until)} on)"
-    return replace(found, result=Result.WARN, message=message, waits_until=until)
+    return found._replace(result=Result.WARN, message=message, waits_until=until)
 
 
 def moment(time: datetime) -> str:

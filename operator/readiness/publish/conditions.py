@@ -21,13 +21,6 @@ from readiness.report.conditions import ConditionState
 _WITH_UPDATE_TIME = frozenset({"Deployment"})
 
 
-def agree(current: Sequence[Condition], wanted: Sequence[ConditionState]) -> bool:
-    """Return whether an object carries just the conditions wanted; times do not count."""
-    return {(c.type, c.status, c.reason, c.message) for c in current} == {
-        (c.type, c.status, c.reason, c.message) for c in wanted
-    }
-
-
 def condition_entries(
     kind: str, current: Sequence[Condition], wanted: Sequence[ConditionState], now: datetime
 ) -> list[dict[str, str]]:

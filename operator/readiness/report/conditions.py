@@ -13,6 +13,7 @@ from datetime import datetime
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Category, Result, Severity
 from readiness.evaluate.evaluator import CheckResult, Readiness, Report, moment
+from readiness.model.companions import Condition
 from readiness.report.messages import list_findings, plural
 
 # metav1.Condition: reason at most 1,024 characters, message at most 32,768.
@@ -36,6 +37,13 @@ def is_ours(condition_type: str) -> bool:
     return condition_type.startswith(f"{GROUP}/")
 
 
+def agree(current: Sequence[Condition], wanted: Sequence[ConditionState]) -> bool:
+    """Return whether an object carries just the conditions wanted; times do not count."""
+    return {(c.type, c.status, c.reason, c.message) for c in current} == {
+        (c.type, c.status, c.reason, c.message) for c in wanted
+    }
+
+
 def conditions_of(report: Report) -> list[ConditionState]:
     """Return the conditions a workload should carry: none when no policy applies to it.
 
@@ -43,12 +51,13 @@ def conditions_of(report: Report) -> list[ConditionState]:
     """
     if not report.policies:
         return []
-    conditions = [_production_ready(report)]
-    for category in Category:
-        results = [r for r in report.results if r.check.category is category]
-        if results:
-            conditions.append(_category(category, results))
-    return conditions
+    by_category: dict[Category, list[CheckResult]] = {}
+    for result in report.results:
+        by_category.setdefault(result.check.category, []).append(result)
+    return [
+        _production_ready(report),
+        *(_category(c, by_category[c]) for c in Category if c in by_category),
+    ]
 
 
 def _production_ready(report: Report) -> ConditionState:
