@@ -92,7 +92,7 @@ def load_fixture(path: Path) -> Fixture:
             break
         headers.setdefault(header[1], []).append(header[2])
     params = headers.get("params")
-    version = headers.get("version", ["v%d.%d" % NEWEST_KNOWN_VERSION])[0]
+    version = headers.get("version", ["v{}.{}".format(*NEWEST_KNOWN_VERSION)])[0]
     major, minor = version.removeprefix("v").split(".")
     return Fixture(
         path=path,

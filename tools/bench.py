@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from tools.bench_core import evaluation_rows
 from tools.control_plane import ControlPlane
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -275,13 +277,6 @@ def _tolerance(control_plane: ControlPlane, path: str) -> str:
     return ""
 
 
-def check_rows() -> Iterator[tuple[str, str]]:
-    """Yield what judging costs by itself: one Deployment with companions, all checks of strict."""
-    from tools.bench_core import evaluation_rows
-
-    yield from evaluation_rows()
-
-
 def report(title: str, rows: Iterator[tuple[str, str]]) -> None:
     """Print rows as they come."""
     print(f"\n{title}", flush=True)
@@ -291,15 +286,13 @@ def report(title: str, rows: Iterator[tuple[str, str]]) -> None:
 
 def main() -> int:
     """Run the benchmarks; return an exit code."""
-    import tempfile
-
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--deployments", type=int, default=3000)
     parser.add_argument("--budgets", type=int, default=1500)
     parser.add_argument("--autoscalers", type=int, default=1000)
     parser.add_argument("--core-only", action="store_true", help="judging alone, no cluster")
     options = parser.parse_args()
-    report("Judging, in one process", check_rows())
+    report("Judging, in one process", evaluation_rows())
     if options.core_only:
         return 0
     size = Size(options.deployments, options.budgets, options.autoscalers)

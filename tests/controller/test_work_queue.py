@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
-from readiness.controller import work_queue
 from readiness.controller.work_queue import Lane, WorkQueue
 
 
@@ -76,7 +76,7 @@ async def test_a_key_is_never_worked_on_twice_at_once() -> None:
 
 
 async def test_a_failed_key_comes_back_later_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_queue.random, "uniform", lambda low, high: 1.0)
+    monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
     queue: WorkQueue[str] = WorkQueue()
     delays = []
     for _ in range(4):
@@ -87,7 +87,7 @@ async def test_a_failed_key_comes_back_later_each_time(monkeypatch: pytest.Monke
 
 
 async def test_success_forgets_earlier_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_queue.random, "uniform", lambda low, high: 1.0)
+    monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a")
     queue.retry(await queue.get())

@@ -26,11 +26,11 @@ class Cluster:
 
     control_plane: ControlPlane
 
-    def kubectl(self, *args: str, input: str | None = None) -> str:
-        return self.control_plane.kubectl(*args, input=input).stdout
+    def kubectl(self, *args: str, stdin: str | None = None) -> str:
+        return self.control_plane.kubectl(*args, input=stdin).stdout
 
     def apply(self, *documents: dict[str, Any]) -> None:
-        self.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(documents))
+        self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
 
     def get(self, *args: str) -> Any:
         return json.loads(self.kubectl("get", *args, "-o", "json"))

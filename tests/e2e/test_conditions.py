@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from tests.e2e.conftest import Cluster
 from tests.e2e.operator_process import OperatorProcess
@@ -235,12 +238,15 @@ def test_a_restart_writes_nothing(
         deployment(namespace, "failing", replicas=1),
     )
     for workload in ("deployment/web", "daemonset/worker", "deployment/failing"):
-        eventually(lambda w=workload: cluster.ready(namespace, w) != "")
+        eventually(partial(cluster.ready, namespace, workload))
     cluster.kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=30s")
     eventually(lambda: operator.metric("readiness_queue_length") == 0)
-    settled = cluster.get("rp", f"{namespace}-policy")["status"]["workloads"]
-    eventually(
-        lambda: cluster.get("rp", f"{namespace}-policy")["status"]["workloads"]["matched"] == 3
+    settled = eventually(
+        lambda: (
+            (counts := cluster.get("rp", f"{namespace}-policy")["status"]["workloads"])["matched"]
+            == 3
+            and counts
+        )
     )
     assert operator.stop() == 0
     mark = cluster.control_plane.audit_mark()
@@ -507,9 +513,6 @@ def test_somebody_else_s_edit_of_our_condition_is_mended(
 def test_uninstall_takes_the_conditions_away(
     cluster: Cluster, namespace: str, policy: MakePolicy, operator: OperatorProcess
 ) -> None:
-    import subprocess
-    import sys
-
     name = policy(checks=[{"id": "replicas-too-low"}])
     cluster.apply(deployment(namespace))
     eventually(lambda: cluster.ready(namespace, "deployment/web") == "True")

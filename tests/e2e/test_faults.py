@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tests.e2e.conftest import SERVICE_ACCOUNT, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.proxy import CuttableProxy
-from tests.e2e.workloads import budget, deployment
+from tests.e2e.workloads import autoscaler, budget, deployment
 from tests.polling import eventually
 from tests.support import ROOT
 
@@ -173,7 +174,7 @@ def test_a_kind_that_is_installed_later_is_taken_up(
     policy(checks=[{"id": "autoscalers-conflict"}])
     cluster.apply(deployment(namespace))
     eventually(lambda: cluster.ready(namespace, "deployment/web") == "True")
-    definition = {
+    definition: dict[str, Any] = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
@@ -199,8 +200,6 @@ def test_a_kind_that_is_installed_later_is_taken_up(
             ],
         },
     }
-    from tests.e2e.workloads import autoscaler
-
     try:
         cluster.apply(definition)
         cluster.kubectl(

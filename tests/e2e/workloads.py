@@ -13,7 +13,7 @@ def deployment(
     kind: str = "Deployment",
     **container: Any,
 ) -> dict[str, Any]:
-    """Return a workload that passes every Must check of the `baseline` profile but its companions."""
+    """Return a workload that lacks nothing of the `baseline` profile but its companions."""
     labels = {"app": name}
     spec: dict[str, Any] = {
         "selector": {"matchLabels": labels},

@@ -113,7 +113,7 @@ def test_lookups_agree_with_looking_at_everything(
 def selections(
     budgets: dict[tuple[str, str], DisruptionBudget],
     records: dict[tuple[str, str], WorkloadRecord],
-) -> dict[ObjectRef, frozenset[object]]:
+) -> dict[ObjectRef, frozenset[ObjectRef]]:
     """Return, for each workload, the budgets over it and the workloads that share them."""
     found = {}
     for (namespace, _), workload in records.items():

@@ -156,9 +156,9 @@ class ClusterCache:
         if old is not None and old.record.document == observed.record.document:
             # Status or generation moved, nothing we judge; our conditions may have been touched.
             observed.record = old.record
-            if old.conditions != observed.conditions and not agree(
-                observed.conditions, self._expected.get(ref, ())
-            ):
+            expected = self._expected.get(ref)
+            ours = expected is not None and agree(observed.conditions, expected)
+            if old.conditions != observed.conditions and not ours:
                 self.on_touched({ref})
             return
         self.on_touched(self.inventory.put_workload(observed.record))
