@@ -39,7 +39,7 @@ generate: setup ## Write everything that is derived: CRDs, check pages
 	$(BIN)/python -m tools.generate
 
 test: setup control-plane ## Run all tests, those against a real API server included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 demo: setup control-plane ## Show the operator at work on a local control plane
 	@$(BIN)/python -m tools.demo
