@@ -106,6 +106,13 @@ def judged(control_plane: ControlPlane) -> bool:
     return bool(items) and all(verdicts)
 
 
+def told(control_plane: ControlPlane, workload: str, reason: str) -> bool:
+    """Return whether the operator has posted an event of that reason about a workload."""
+    name = workload.partition("/")[2]
+    selector = f"--field-selector=involvedObject.name={name},reason={reason}"
+    return bool(control_plane.kubectl("-n", NAMESPACE, "get", "events", selector).stdout)
+
+
 def show(control_plane: ControlPlane, operator: Operator, started: float) -> None:
     """Apply policy and shop, wait for the verdicts and print them."""
     control_plane.kubectl("apply", "-f", str(ROOT / "policies" / "standard.yaml"))
@@ -124,6 +131,9 @@ def show(control_plane: ControlPlane, operator: Operator, started: float) -> Non
         READY,
         "--timeout=30s",
     )
+    # Events come when a verdict has settled.
+    until(lambda: told(control_plane, FAILING, "NotProductionReady"), "the event of a failure")
+    until(lambda: told(control_plane, READY, "ProductionReady"), "the event of a success")
     heading(f"kubectl -n {NAMESPACE} describe {FAILING}   (not ready)")
     say(control_plane.kubectl("-n", NAMESPACE, "describe", FAILING).stdout.rstrip())
     heading(f"kubectl -n {NAMESPACE} describe {READY}   (ready)")

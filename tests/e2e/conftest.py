@@ -84,16 +84,10 @@ def operator_kubeconfig(cluster: Cluster) -> Path:
     return cluster.control_plane.kubeconfig_for(SERVICE_ACCOUNT)
 
 
-@pytest.fixture(scope="session")
-def operator_options() -> tuple[str, ...]:
-    return ("--qps", "0")
-
-
-@pytest.fixture(scope="session")
-def shared_operator(
-    operator_kubeconfig: Path, operator_options: tuple[str, ...]
-) -> Iterator[OperatorProcess]:
-    process = OperatorProcess(operator_kubeconfig, *operator_options)
+@pytest.fixture(scope="module")
+def shared_operator(operator_kubeconfig: Path) -> Iterator[OperatorProcess]:
+    """One operator for the tests of a module; other modules have the cluster to themselves."""
+    process = OperatorProcess(operator_kubeconfig, "--qps", "0")
     yield process
     if process.running:
         assert process.stop() == 0
@@ -101,7 +95,7 @@ def shared_operator(
 
 @pytest.fixture
 def operator(shared_operator: OperatorProcess) -> OperatorProcess:
-    """The one operator all tests share, running and in sync; tests may stop and start it."""
+    """The operator, running and in sync; tests may stop and start it."""
     if not shared_operator.running:
         shared_operator.start()
     return shared_operator
