@@ -6,15 +6,15 @@ decoding it for an evaluation takes some microseconds. As dictionaries it would 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from readiness.model.companions import Condition
 from readiness.model.inventory import WorkloadRecord
 from readiness.model.workload import Workload
-from readiness.report.conditions import is_ours
+from readiness.report.conditions import SeenCondition, is_ours
 
 _METADATA = ("name", "namespace", "uid", "labels", "creationTimestamp", "deletionTimestamp")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -32,7 +32,7 @@ class Observed:
     record: WorkloadRecord
     uid: str
     resource_version: int
-    conditions: tuple[Condition, ...]
+    conditions: tuple[SeenCondition, ...]
     deleting: bool
 
     def workload(self) -> Workload:
@@ -83,15 +83,15 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
     )
 
 
-def our_conditions(conditions: Any) -> tuple[Condition, ...]:
+def our_conditions(conditions: Any) -> tuple[SeenCondition, ...]:
     """Return those of an object's conditions that are this operator's."""
     return tuple(
-        Condition(
-            type=condition["type"],
-            status=condition.get("status") or "",
-            reason=condition.get("reason") or "",
-            message=condition.get("message") or "",
-            last_transition_time=condition.get("lastTransitionTime") or "",
+        SeenCondition(
+            type=sys.intern(condition["type"]),
+            status=sys.intern(condition.get("status") or ""),
+            reason=sys.intern(condition.get("reason") or ""),
+            message_hash=hash(condition.get("message") or ""),
+            last_transition_time=sys.intern(condition.get("lastTransitionTime") or ""),
         )
         for condition in conditions
         if is_ours(condition.get("type") or "")

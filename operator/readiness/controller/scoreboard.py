@@ -31,6 +31,8 @@ class Scoreboard:
 
     def __init__(self) -> None:
         self._entries: dict[ObjectRef, _Entry] = {}
+        # Workloads of a namespace mostly fail the same checks: their keys are kept once.
+        self._shared: dict[ResultKey, ResultKey] = {}
         self._readiness: dict[str, Counter[Readiness]] = defaultdict(Counter)
         self._failing: dict[str, Counter[str]] = defaultdict(Counter)
         self.results: Counter[ResultKey] = Counter()
@@ -44,7 +46,8 @@ class Scoreboard:
             report.readiness,
             frozenset(r.check.id for r in report.results if r.counts),
             tuple(
-                {
+                self._shared.setdefault(key, key)
+                for key in {
                     (ref.namespace, r.check.id, r.severity.value, _word(r.result, exempt=r.exempt))
                     for r in report.results
                     if r.exempt or r.result not in _UNEXPORTED
@@ -81,6 +84,8 @@ class Scoreboard:
                 _add(self._failing[policy], check, step)
         for key in entry.results:
             _add(self.results, key, step)
+            if key not in self.results:
+                self._shared.pop(key, None)
         _add(self.workloads, (ref.namespace, entry.readiness), step)
 
     def counts(self, policy: str) -> Counter[Readiness]:

@@ -13,16 +13,15 @@ from typing import Any
 from readiness.api.vocabulary import FIELD_MANAGER
 from readiness.kube.client import KubeClient
 from readiness.kube.kinds import WORKLOADS
-from readiness.model.companions import Condition
 from readiness.model.workload import ObjectRef
-from readiness.report.conditions import ConditionState
+from readiness.report.conditions import ConditionState, SeenCondition
 
 # DeploymentCondition has a lastUpdateTime, the conditions of the other kinds have not.
 _WITH_UPDATE_TIME = frozenset({"Deployment"})
 
 
 def condition_entries(
-    kind: str, current: Sequence[Condition], wanted: Sequence[ConditionState], now: datetime
+    kind: str, current: Sequence[SeenCondition], wanted: Sequence[ConditionState], now: datetime
 ) -> list[dict[str, str]]:
     """Return the entries of status.conditions to apply.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Category, Result, Severity
 from readiness.evaluate.evaluator import CheckResult, Readiness, Report, moment
-from readiness.model.companions import Condition
 from readiness.report.messages import list_findings, plural
 
 # metav1.Condition: reason at most 1,024 characters, message at most 32,768.
@@ -32,15 +32,30 @@ class ConditionState:
     message: str
 
 
+class SeenCondition(NamedTuple):
+    """A condition as an object carries it.
+
+    The message is kept as its hash in this process: of ten thousand workloads with a dozen
+    conditions each, the messages would be most of the operator's memory, and all that is asked of
+    them is whether they are still the same.
+    """
+
+    type: str
+    status: str
+    reason: str
+    message_hash: int
+    last_transition_time: str
+
+
 def is_ours(condition_type: str) -> bool:
     """Return whether a condition is one of this operator's."""
     return condition_type.startswith(f"{GROUP}/")
 
 
-def agree(current: Sequence[Condition], wanted: Sequence[ConditionState]) -> bool:
+def agree(current: Sequence[SeenCondition], wanted: Sequence[ConditionState]) -> bool:
     """Return whether an object carries just the conditions wanted; times do not count."""
-    return {(c.type, c.status, c.reason, c.message) for c in current} == {
-        (c.type, c.status, c.reason, c.message) for c in wanted
+    return {(c.type, c.status, c.reason, c.message_hash) for c in current} == {
+        (c.type, c.status, c.reason, hash(c.message)) for c in wanted
     }
 
 
