@@ -38,7 +38,13 @@ class Matched:
 
 
 def matched_by(budget: DisruptionBudget, snapshot: Snapshot) -> Matched:
-    """Add up what a budget matches."""
+    """Add up what a budget matches; remembered, since each of its workloads asks."""
+    return snapshot.inventory.derived(
+        ("matched by budget", budget.ref), lambda: _add_up(budget, snapshot)
+    )
+
+
+def _add_up(budget: DisruptionBudget, snapshot: Snapshot) -> Matched:
     records = snapshot.workloads_matched_by(budget)
     scaled = [record for record in records if record.replicas is not None]
     without_scale = [r for r in records if r.replicas is None and r.ref.kind != "Pod"]

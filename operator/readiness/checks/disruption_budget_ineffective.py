@@ -81,8 +81,12 @@ def _flaw(budget: DisruptionBudget, snapshot: Snapshot) -> str:
 
 def _most_pods(budget: DisruptionBudget, snapshot: Snapshot) -> int:
     """Return how many pods the workloads of a budget may have when all are scaled up."""
-    most = 0
-    for record in snapshot.workloads_matched_by(budget):
-        maximums = [scaler.max_replicas for scaler in scalers_of(record, snapshot)]
-        most += max(maximums, default=record.replicas or 0)
-    return most
+
+    def add_up() -> int:
+        most = 0
+        for record in snapshot.workloads_matched_by(budget):
+            maximums = [scaler.max_replicas for scaler in scalers_of(record, snapshot)]
+            most += max(maximums, default=record.replicas or 0)
+        return most
+
+    return snapshot.inventory.derived(("most pods of budget", budget.ref), add_up)

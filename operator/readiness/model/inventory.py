@@ -7,7 +7,7 @@ caller changes it and evaluates between changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -149,11 +149,17 @@ class LabelIndex(Generic[T]):
         return iter(self._labels)
 
 
+def _weighs_the_same(old: WorkloadRecord, new: WorkloadRecord) -> bool:
+    """Return whether a workload counts as before for the others: same pods, as many of them."""
+    return old.replicas == new.replicas and old.template_labels == new.template_labels
+
+
 class Inventory:
     """Workloads and their companions, by namespace."""
 
     def __init__(self) -> None:
         self.workloads: dict[ObjectRef, WorkloadRecord] = {}
+        self._derived: dict[Hashable, Any] = {}
         self._workloads_by_labels: dict[str, LabelIndex[ObjectRef]] = defaultdict(LabelIndex)
         self._workloads_by_name: dict[str, set[ObjectRef]] = {}
         self._companions: dict[type[Companion], dict[str, dict[str, Companion]]] = {}
@@ -163,13 +169,26 @@ class Inventory:
         self._routes: dict[Name, dict[ObjectRef, Route]] = {}
         self._rules: dict[str, dict[ObjectRef, PrometheusRule]] = {}
 
+    def derived(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns, computed once until the next change that may alter it.
+
+        For what many workloads ask alike: the pods of a budget over a whole namespace, say, which
+        each of its workloads would add up anew.
+        """
+        if key not in self._derived:
+            self._derived[key] = compute()
+        return cast("T", self._derived[key])
+
     def put_workload(self, record: WorkloadRecord) -> set[ObjectRef]:
         """Store a workload; return the workloads whose verdict this may change, itself included."""
         old = self.workloads.get(record.ref)
+        self.workloads[record.ref] = record
+        if old is not None and _weighs_the_same(old, record):
+            return {record.ref}
+        self._derived.clear()
         touched = {record.ref}
         if old is not None:
             touched |= self._sharing_a_budget(old)
-        self.workloads[record.ref] = record
         self._workloads_by_labels[record.ref.namespace].add(record.ref, record.template_labels)
         self._workloads_by_name.setdefault(record.ref.name, set()).add(record.ref)
         touched |= self._sharing_a_budget(record)
@@ -180,6 +199,7 @@ class Inventory:
         record = self.workloads.get(ref)
         if record is None:
             return set()
+        self._derived.clear()
         touched = self._sharing_a_budget(record)
         del self.workloads[ref]
         index = self._workloads_by_labels[ref.namespace]
@@ -200,6 +220,7 @@ class Inventory:
         old = self._companions.get(kind, {}).get(namespace, {}).get(companion.name)
         if old == companion:
             return set()
+        self._derived.clear()
         touched = set() if old is None else self._drop(old)
         self._companions.setdefault(kind, {}).setdefault(namespace, {})[companion.name] = companion
         selector = getattr(companion, "selector", None)
@@ -231,6 +252,7 @@ class Inventory:
         return touched
 
     def _drop(self, companion: Companion) -> set[ObjectRef]:
+        self._derived.clear()
         kind = type(companion)
         touched = self._concerned(companion)
         by_namespace = self._companions[kind]
