@@ -329,8 +329,9 @@ class ControlPlane:
         within: float = 60,
     ) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl, as `admin` unless told otherwise."""
+        config = kubeconfig or self.kubeconfig
         result = subprocess.run(
-            [str(self.binary(KUBECTL)), "--kubeconfig", str(kubeconfig or self.kubeconfig), *args],
+            [str(self.binary(KUBECTL)), "--kubeconfig", str(config), *args],
             env={**os.environ, "KUBECACHEDIR": str(self._directory / "kubectl-cache")},
             input=input,
             capture_output=True,
