@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,9 +21,12 @@ from typing import Any
 
 import aiohttp
 import kopf
+import structlog
 
 from readiness.api.vocabulary import GROUP
 from readiness.kube.client import KubeClient, ResourceKind
+
+logger = structlog.get_logger(__name__)
 
 # A service account token is good for an hour; Kopf reads it once per login.
 _LOGIN_SECONDS = 600
@@ -52,6 +56,14 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
     def store(self, *, body: Any, patch: Any, essence: Any) -> None:
         """Store nothing."""
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Take note of an error in a task of Kopf's that nobody asked for the result of.
+
+    What ended the feed its supervisor says; these are the others that went down with it.
+    """
+    logger.debug("left behind by Kopf", reason=str(context.get("exception") or context["message"]))
 
 
 def tuned_settings(*, scan_definitions: bool) -> kopf.OperatorSettings:
@@ -94,7 +106,9 @@ class Feed:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
     _events: deque[WatchEvent] = field(default_factory=deque)
-    _stop: threading.Event = field(default_factory=threading.Event)
+    _sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+    _stopping: bool = False
+    _stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -106,24 +120,41 @@ class Feed:
 
     async def stop(self) -> None:
         """Stop Kopf and wait for its thread."""
-        self._stop.set()
+        self._stopping = True
+        if self._stop is not None:
+            loop, event = self._stop
+            with suppress(RuntimeError):  # its loop is closed: it has ended by itself
+                loop.call_soon_threadsafe(event.set)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
 
     def _run(self) -> None:
         try:
-            asyncio.run(
-                kopf.operator(
-                    registry=self._registry(),
-                    settings=tuned_settings(scan_definitions=self.scan_definitions),
-                    clusterwide=True,
-                    standalone=True,
-                    stop_flag=self._stop,
-                )
-            )
+            asyncio.run(self._operate())
         except BaseException as error:  # noqa: BLE001 - whatever ends Kopf, the supervisor restarts it
             self.error = error
         self._call(self.ended.set)
+
+    async def _operate(self) -> None:
+        # An event of Kopf's own loop: for one of a thread Kopf would wait in an executor, and a
+        # Kopf that fails would never end for want of the flag.
+        event = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_note)
+        self._stop = loop, event
+        if self._stopping:
+            return
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=tuned_settings(scan_definitions=self.scan_definitions),
+                clusterwide=True,
+                standalone=True,
+                stop_flag=event,
+            )
+        finally:
+            for session in self._sessions:  # Kopf closes them only when all went well
+                await session.close()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -155,9 +186,11 @@ class Feed:
 
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(ended)
+        session = await self.client.session(trace)
+        self._sessions.append(session)
         return kopf.AiohttpSession(
             server=self.client.host,
-            aiohttp_session=await self.client.session(trace),
+            aiohttp_session=session,
             expiration=datetime.now(UTC) + timedelta(seconds=_LOGIN_SECONDS),
         )
 

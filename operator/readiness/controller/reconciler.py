@@ -123,6 +123,7 @@ class Reconciler:
             self.policies.remove(name)
             logger.info("policy deleted", policy=name)
             self._requeue_matched(old, None)
+            self._custom_checks_changed(old, None)
             return
         self.queue.add(key, Lane.LAST)
         if self._only_status_changed(key, manifest):
@@ -142,6 +143,17 @@ class Reconciler:
         self.policies.put(new)
         logger.info("policy accepted", policy=name, checks=len(new.settings))
         self._requeue_matched(old, new)
+        self._custom_checks_changed(old, new)
+
+    def _custom_checks_changed(self, old: Policy | None, new: Policy | None) -> None:
+        """Read the exemptions again that may name custom checks which came or went."""
+        before, after = (p.custom_checks if p else frozenset() for p in (old, new))
+        if before == after:
+            return
+        for key, manifest in self._manifests.items():
+            if key.kind == "ReadinessExemption":
+                self.queue.add(key)
+                self._compile_exemption(key, manifest)
 
     def _requeue_matched(self, old: Policy | None, new: Policy | None) -> None:
         for ref, observed in self.cache.workloads.items():
@@ -158,17 +170,22 @@ class Reconciler:
     ) -> None:
         key = exemption_key(namespace, name)
         self.queue.add(key)
-        if manifest is not None and self._only_status_changed(key, manifest):
+        if manifest is None:
+            self._manifests.pop(key, None)
+        elif self._only_status_changed(key, manifest):
             return
+        self._compile_exemption(key, manifest)
+
+    def _compile_exemption(self, key: ObjectRef, manifest: dict[str, Any] | None) -> None:
+        """Put an exemption in force as it is now, and look again at what it may be about."""
+        namespace, name = key.namespace, key.name
         of_namespace = self._exemptions.setdefault(namespace, {})
         old = of_namespace.pop(name, None)
         self._exemption_errors.pop(key, None)
         new = None
-        if manifest is None:
-            self._manifests.pop(key, None)
-        else:
+        if manifest is not None:
             try:
-                new = compile_exemption(manifest)
+                new = compile_exemption(manifest, custom_checks=self.policies.custom_checks)
             except PolicyError as error:
                 self._exemption_errors[key] = error
             else:

@@ -48,6 +48,8 @@ def set_up_logs(level: str, log_format: LogFormat = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    if level == "debug":  # then Kopf may speak too
+        return
     # Kopf writes a line per object and event; what matters of it the operator says itself.
     for name in ("kopf", "kopf.objects", "aiohttp.access", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

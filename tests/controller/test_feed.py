@@ -1,0 +1,63 @@
+"""The feed ends when Kopf does, and stops when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+from kubernetes.aio.client import Configuration
+
+from readiness.controller.feed import Feed, WatchEvent, tuned_settings
+from readiness.kube import kinds
+from readiness.kube.client import KubeClient
+
+
+def feed_of(client: KubeClient) -> Feed:
+    delivered: list[WatchEvent] = []
+    return Feed(
+        client,
+        [kinds.POLICIES],
+        scan_definitions=True,
+        deliver=delivered.extend,
+        listed=lambda kind: None,
+    )
+
+
+def nobody() -> KubeClient:
+    """Return a client of an address where nothing listens: port 1 is reserved."""
+    configuration = Configuration()
+    configuration.host = "http://127.0.0.1:1"
+    return KubeClient(configuration)
+
+
+async def test_a_feed_whose_api_server_is_away_ends_by_itself() -> None:
+    """Kopf gives up after some seconds; the supervisor must hear of it to start another."""
+    async with nobody() as client:
+        feed = feed_of(client)
+        feed.start()
+
+        async with asyncio.timeout(60):
+            await feed.ended.wait()
+        await feed.stop()
+    gc.collect()  # a connection left open would be complained of here
+
+
+async def test_a_feed_stops_when_told_to() -> None:
+    async with nobody() as client:
+        feed = feed_of(client)
+        feed.start()
+
+        async with asyncio.timeout(30):
+            await feed.stop()
+            await feed.ended.wait()
+
+
+def test_kopf_leaves_no_trace_and_waits_for_nobody() -> None:
+    settings = tuned_settings(scan_definitions=True)
+
+    assert settings.persistence.finalizer == "readiness.dev/unused"
+    assert settings.persistence.diffbase_storage.build(body={}) == {}
+    assert settings.posting.enabled is False
+    assert settings.peering.standalone is True
+    assert settings.watching.server_timeout == 600
+    assert isinstance(settings.watching.server_timeout, int)
