@@ -1,6 +1,6 @@
 # One word a target; each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup control-plane lint format generate test demo bench clean
+.PHONY: help setup control-plane lint format generate test fuzz mutation judge demo bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,15 @@ generate: setup ## Write everything that is derived: CRDs, check pages
 
 test: setup control-plane ## Run all tests, those against a real API server included
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+judge: setup control-plane ## Compare our verdicts with Kubernetes' on thousands of generated cases (minutes)
+	READINESS_JUDGE=full $(BIN)/python -m pytest tests/judge --capture=no -p no:randomly
+
+fuzz: setup ## Look further for manifests that crash, hang or pass wrongly (READINESS_FUZZ_TIMES=20)
+	READINESS_FUZZ_TIMES=$${READINESS_FUZZ_TIMES:-20} $(BIN)/python -m pytest tests/fuzz --timeout 7200 --numprocesses auto
+
+mutation: setup ## Change the code of the checks in every place: a test must fail (an hour or more)
+	$(BIN)/python -m tools.mutate
 
 demo: setup control-plane ## Show the operator at work on a local control plane
 	@$(BIN)/python -m tools.demo

@@ -13,6 +13,8 @@ ReadinessError
 
 from __future__ import annotations
 
+import re
+
 
 class ReadinessError(Exception):
     """Base of all errors of this package; its text is fit to be shown to a person."""
@@ -20,6 +22,8 @@ class ReadinessError(Exception):
 
 class FieldError(ReadinessError):
     """A field of a manifest holds a value of the wrong type or form.
+
+    The value is shown, but for fields that may hold a credential: those only say their type.
 
     Attributes:
         path: the field, as in `spec.template.spec.containers[0].image`.
@@ -29,7 +33,8 @@ class FieldError(ReadinessError):
     def __init__(self, path: str, expected: str, value: object) -> None:
         self.path = path
         self.expected = expected
-        super().__init__(f"{path} must be {expected}, not {describe_value(value)}")
+        shown = describe_value(value, secret=_MAY_BE_SECRET.search(path) is not None)
+        super().__init__(f"{path} must be {expected}, not {shown}")
 
 
 class QuantityError(ReadinessError):
@@ -78,9 +83,26 @@ class ConflictError(ClusterError):
     """Somebody else changed the object first (409)."""
 
 
-def describe_value(value: object) -> str:
-    """Name a JSON value the way a person would: `null`, `the number 3`, `text "x"`, `a list`."""
+# Environment variables, command lines, ConfigMaps, Secrets and headers, with all that is in them.
+_MAY_BE_SECRET = re.compile(
+    r"(?:^|\.)(?:env|command|args|data|stringData|binaryData|httpHeaders)(?=[.\[]|$)"
+)
+
+
+def describe_value(value: object, *, secret: bool = False) -> str:
+    """Name a JSON value the way a person would: `null`, `the number 3`, `text "x"`, `a list`.
+
+    Args:
+        value: the value.
+        secret: whether nobody may see it: `a number`, `text`.
+    """
     match value:
+        case bool() if secret:
+            return "a truth value"
+        case int() | float() if secret:
+            return "a number"
+        case str() if secret:
+            return "text"
         case None:
             return "null"
         case bool():

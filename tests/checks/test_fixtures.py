@@ -6,6 +6,7 @@ import pytest
 
 from readiness.checks.base import Check, Skip
 from readiness.checks.registry import all_checks
+from readiness.errors import FieldError
 from tests.support import FIXTURES, Fixture, all_fixtures, load_fixture
 
 OUTCOMES = {"pass", "fail", "skip", "error"}
@@ -17,7 +18,10 @@ def judge(check: Check, fixture: Fixture) -> tuple[str, list[str]]:
     if fixture.params is not None:
         assert check.params is not None, f"{check.id} takes no params"
         params = check.params(**fixture.params)
-    outcome = check.run(fixture.workload, fixture.snapshot, params)
+    try:
+        outcome = check.run(fixture.workload, fixture.snapshot, params)
+    except FieldError as error:
+        return "error", [str(error)]
     if isinstance(outcome, Skip):
         return "skip", [outcome.reason]
     if not isinstance(outcome, list | tuple):

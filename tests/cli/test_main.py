@@ -78,7 +78,7 @@ def test_version() -> None:
     ("asked", "hint"),
     [
         ("chekc", 'did you mean "check"?'),
-        ("deploy", "there are check, checks, explain, run, uninstall"),
+        ("deploy", "there are check, checks, explain, fix, run, uninstall"),
     ],
 )
 def test_unknown_subcommand(asked: str, hint: str) -> None:

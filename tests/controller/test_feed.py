@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
+import kopf
 from kubernetes.aio.client import Configuration
 
 from readiness.controller.feed import Feed, WatchEvent, tuned_settings
@@ -56,7 +57,7 @@ def test_kopf_leaves_no_trace_and_waits_for_nobody() -> None:
     settings = tuned_settings(scan_definitions=True)
 
     assert settings.persistence.finalizer == "readiness.dev/unused"
-    assert settings.persistence.diffbase_storage.build(body={}) == {}
+    assert settings.persistence.diffbase_storage.build(body=kopf.Body({})) == {}
     assert settings.posting.enabled is False
     assert settings.peering.standalone is True
     assert settings.watching.server_timeout == 600

@@ -46,6 +46,18 @@ def exemption(**changes: Any) -> dict[str, Any]:
     }
 
 
+def custom_check(**changes: Any) -> dict[str, Any]:
+    """Return a custom check with some fields changed, or left out where the change is `...`."""
+    given = {
+        "id": "team-label-missing",
+        "severity": "Should",
+        "expression": "has(object.metadata.labels.team)",
+        "message": "metadata.labels.team must be set",
+        **changes,
+    }
+    return {key: value for key, value in given.items() if value is not ...}
+
+
 def workloads(selector: Mapping[str, Any]) -> dict[str, Any]:
     return policy({"match": {"workloadSelector": selector}})
 
@@ -106,6 +118,10 @@ ACCEPTED = {
                 {"id": "memory-overcommitted", "severity": "Should", "params": {"ratio": 1.5}},
                 {"id": "cpu-request-missing", "severity": "Off"},
                 {"id": "probes-identical", "enforceFrom": "2027-01-01T00:00:00.5+01:00"},
+            ],
+            "customChecks": [
+                custom_check(),
+                custom_check(id="foreign-registry", severity="Nice", category="images"),
             ],
             "strict": {"gracePeriod": "1h30m"},
             "exemptions": {"maxDuration": "90d", "notExemptable": ["privileged-container"]},
@@ -251,6 +267,30 @@ REFUSED = [
     (
         policy({"checks": [{"id": "host-port"}, {"id": "host-port", "severity": "Off"}]}),
         'spec.checks[1]: Duplicate value: {"id":"host-port"}',
+    ),
+    # custom checks
+    *(
+        (policy({"customChecks": [custom_check(**changes)]}), f"spec.customChecks[0].{problem}")
+        for changes, problem in (
+            ({"id": ...}, "id: Required value"),
+            ({"severity": ...}, "severity: Required value"),
+            ({"expression": ...}, "expression: Required value"),
+            ({"message": ...}, "message: Required value"),
+            ({"id": "Team"}, 'id: Invalid value: "Team"'),
+            ({"severity": "Off"}, 'severity: Unsupported value: "Off"'),
+            ({"category": "style"}, 'category: Unsupported value: "style"'),
+            ({"expression": ""}, 'expression: Invalid value: ""'),
+            ({"expression": "a" * 2049}, "expression: Too long: may not be more than 2048 bytes"),
+            ({"message": "a" * 1025}, "message: Too long: may not be more than 1024 bytes"),
+        )
+    ),
+    (
+        policy({"customChecks": [custom_check(), custom_check(expression="true")]}),
+        'spec.customChecks[1]: Duplicate value: {"id":"team-label-missing"}',
+    ),
+    (
+        policy({"customChecks": [custom_check(id=f"a-{i}") for i in range(65)]}),
+        "spec.customChecks: Too many: 65: must have at most 64 items",
     ),
     (
         policy({"checks": [{"id": "host-port", "severity": "High"}]}),

@@ -14,6 +14,7 @@ from readiness.errors import FieldError
 from readiness.evaluate.evaluator import CheckResult, Readiness, Report, evaluate, moment
 from readiness.evaluate.policy import CheckSetting, Policy, combine
 from readiness.model.snapshot import Origin
+from readiness.model.workload import Workload
 from tests.evaluate.conftest import UseChecks
 from tests.evaluate.fakes import failing, fake_check, policy, snapshot, summary, workload
 from tests.support import NOW
@@ -278,3 +279,17 @@ def test_worst_outcome_over_all_params_asked_for_counts(
 )
 def test_moment_is_told_in_utc_as_the_api_server_does(time: datetime, expected: str) -> None:
     assert expected == moment(time)
+
+
+@pytest.mark.parametrize("created", [7, "tomorrow", "0001-01-01T00:00:00+14:00"])
+def test_time_of_creation_that_is_none_gives_no_grace(use_checks: UseChecks, created: Any) -> None:
+    """It stops no check either: what they find counts."""
+    check = fake_check("budget-missing", failing("must have one"), scope=Scope.COMPANION)
+    use_checks(check)
+    metadata = {"name": "web", "namespace": "shop", "creationTimestamp": created}
+    web = Workload({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata})
+    asked = combine([policy("strict", check, enforcement=Enforcement.STRICT)], NOW)
+
+    report = evaluate(web, snapshot(), asked)
+
+    assert summary(report.results) == [("budget-missing", "fail", "must have one")]

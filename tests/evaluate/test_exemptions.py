@@ -14,6 +14,7 @@ from readiness.evaluate.evaluator import Readiness, Report, evaluate
 from readiness.evaluate.exemptions import Exemption, ExemptionTarget, exemptions_of
 from readiness.evaluate.policy import combine
 from readiness.model.label_selector import LabelSelector, from_equality_map
+from readiness.model.workload import Workload
 from tests.evaluate.conftest import UseChecks
 from tests.evaluate.fakes import fake_check, policy, snapshot, summary, workload
 from tests.support import NOW
@@ -238,3 +239,28 @@ def test_exemption_does_not_touch_what_passes(use_checks: UseChecks) -> None:
     use_checks(check)
 
     assert summary(judged(check, exemption()).results) == [("probe-missing", "pass", "")]
+
+
+def test_labels_that_cannot_be_read_are_selected_by_no_exemption(probes: Check) -> None:
+    """Nobody can say whether it is meant: the findings count, and nothing is raised."""
+    unreadable = Workload(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "labels": {"app": 7}},
+        }
+    )
+    by_label = exemption(targets=(ExemptionTarget(None, None, from_equality_map({"app": "web"})),))
+
+    report = evaluate(
+        unreadable, snapshot(), combine([policy("standard", probes)], NOW), [by_label]
+    )
+
+    assert Readiness.NOT_READY is report.readiness
+
+
+def test_limit_beyond_the_calendar_cuts_nothing(probes: Check) -> None:
+    report = judged(probes, exemption(), max_exemption=timedelta.max)
+
+    assert Readiness.READY is report.readiness
+    assert report.next_change == NOW + HOUR

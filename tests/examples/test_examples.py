@@ -52,6 +52,11 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
     return [document for document in documents() if document["kind"] == kind]
 
 
+def policy_named(name: str) -> Policy:
+    (found,) = [d for d in of_kind("ReadinessPolicy") if d["metadata"]["name"] == name]
+    return compile_policy(found)
+
+
 def judge(name: str, policy: Policy, *exemptions: Exemption) -> Report:
     """Judge the workload of this name with all other examples around it."""
     found = [d for d in documents() if workload_kind(d) and d["metadata"]["name"] == name]
@@ -129,7 +134,7 @@ def test_exemption_accepts_one_finding_of_one_workload() -> None:
 
 
 def test_policy_changes_standard_where_it_says() -> None:
-    policy = compile_policy(of_kind("ReadinessPolicy")[0])
+    policy = policy_named("bookshop")
     standard = profile_policy("standard").settings
 
     assert policy.name == "bookshop"
@@ -139,13 +144,25 @@ def test_policy_changes_standard_where_it_says() -> None:
 
 
 def test_policy_matches_the_namespace_of_the_bookshop() -> None:
-    policy = compile_policy(of_kind("ReadinessPolicy")[0])
+    policy = policy_named("bookshop")
     labels = next(
         n["metadata"]["labels"] for n in of_kind("Namespace") if "labels" in n["metadata"]
     )
 
     assert policy.namespace_selector is not None
     assert policy.namespace_selector.matches(labels)
+
+
+def test_custom_checks_find_what_they_are_written_for() -> None:
+    policy = policy_named("house-rules")
+    report = judge("catalog", policy)
+    outcomes = {r.check.id: r.result for r in report.results if r.check.id in policy.custom_checks}
+
+    assert outcomes == {
+        "team-label-missing": Result.FAIL,
+        "foreign-registry": Result.PASS,
+        "too-few-replicas-for-gold": Result.PASS,
+    }
 
 
 def test_role_grants_what_the_operator_needs_and_no_more() -> None:

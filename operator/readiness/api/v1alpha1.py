@@ -168,6 +168,53 @@ class CheckSetting(Model):
     )
 
 
+CategoryId = Literal[
+    "container-security",
+    "images",
+    "probes",
+    "resources",
+    "autoscaling",
+    "disruption",
+    "rollout",
+    "networking",
+    "observability",
+    "configuration",
+    "data",
+    "operations",
+]
+
+
+class CustomCheck(Model):
+    """A check of the policy's own, written in CEL."""
+
+    id: CheckId = Field(
+        description="Names the bad state, such as team-label-missing; not the id of a built-in "
+        "check. Policies that use the same id ask for the same check."
+    )
+    severity: Literal["Must", "Should", "Nice"] = Field(
+        description="Must decides ProductionReady; Should and Nice warn."
+    )
+    expression: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="CEL that is true for a workload that passes. It may use object (the "
+        "workload: apiVersion, kind, spec, and of its metadata name, namespace, uid, labels, "
+        "annotations, creationTimestamp), namespaceObject (metadata.name, metadata.labels) and "
+        "container: an expression that mentions it is evaluated for every container, init and "
+        "sidecar containers included.",
+    )
+    message: str = Field(
+        min_length=1,
+        max_length=1024,
+        description="What must change, such as metadata.labels.team must be set.",
+    )
+    category: CategoryId | None = Field(
+        default=None,
+        description="Category, and with it the condition, that the check counts for. Absent: "
+        "configuration, ConfigurationSound.",
+    )
+
+
 class Strict(Model):
     """How enforcement Strict behaves."""
 
@@ -225,6 +272,12 @@ class ReadinessPolicySpec(Model):
         default=None,
         max_length=_MAX_LIST,
         description="Changes to the profile, and checks it lacks; one entry per check.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+    )
+    custom_checks: list[CustomCheck] | None = Field(
+        default=None,
+        max_length=64,
+        description="Checks of the policy's own, in CEL.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
     )
     strict: Strict | None = Field(default=None, description="How enforcement Strict behaves.")

@@ -2,7 +2,8 @@
 
 The disruption controller adds up the scale of every controller that owns a matched pod, for
 maxUnavailable and for percentages; a controller without a scale (DaemonSet, Job) makes that fail, a
-bare Pod is left out. For a whole number of minAvailable it counts the matched pods themselves.
+bare Pod is left out, and yet is one more healthy pod: the budget allows one eviction more. For a
+whole number of minAvailable it counts the matched pods themselves.
 Source: k8s.io/kubernetes/pkg/controller/disruption/disruption.go (getExpectedPodCount,
 getExpectedScale, failSafe).
 """
@@ -24,6 +25,7 @@ class Matched:
     Attributes:
         pods: the fewest pods it will count; where all its workloads may go down to zero, those
             they have now.
+        uncounted: bare Pods beside them, which it leaves out.
         workloads: how many workloads these pods are of.
         autoscaled: whether an autoscaler decides on that number.
         without_scale: matched DaemonSets, Jobs and CronJobs, as messages name them.
@@ -31,6 +33,7 @@ class Matched:
     """
 
     pods: int
+    uncounted: int
     workloads: int
     autoscaled: bool
     without_scale: tuple[str, ...]
@@ -50,12 +53,14 @@ def _add_up(budget: DisruptionBudget, snapshot: Snapshot) -> Matched:
     without_scale = [r for r in records if r.replicas is None and r.ref.kind != "Pod"]
     floors = [snapshot.replica_floor(record) or 0 for record in scaled]
     pods = sum(floors)
-    bare_pods = 0 if budget.counts_scale else len(records) - len(scaled) - len(without_scale)
+    all_bare_pods = len(records) - len(scaled) - len(without_scale)
+    bare_pods = 0 if budget.counts_scale else all_bare_pods
     if pods + bare_pods == 0:
         floors = [record.replicas or 0 for record in scaled]
         pods = sum(floors)
     return Matched(
         pods=pods + bare_pods,
+        uncounted=all_bare_pods - bare_pods,
         workloads=sum(floor > 0 for floor in floors) + bare_pods,
         autoscaled=any(floor != r.replicas for floor, r in zip(floors, scaled, strict=True)),
         without_scale=tuple(sorted(_title(record) for record in without_scale)),

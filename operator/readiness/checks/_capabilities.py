@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from readiness.checks.base import REMOVED, Edit, Fix, Safety
 from readiness.model.containers import Container
 from readiness.model.fields import mapping, texts
 
@@ -32,3 +33,15 @@ def capabilities(container: Container, part: str) -> list[str]:
     if not fields:
         return []
     return texts(fields, part, f"{container.security_context_path}.capabilities")
+
+
+def without_capabilities(container: Container, names: list[str]) -> Fix:
+    """Return a fix that takes capabilities out of those a container adds."""
+    path = f"{container.security_context_path}.capabilities.add"
+    added = capabilities(container, "add")
+    # From the end, so that none that is still to go changes its place.
+    places = [index for index, name in reversed([*enumerate(added)]) if name in names]
+    edits = tuple(Edit(f"{path}[{index}]", REMOVED) for index in places)
+    if len(edits) == len(added):
+        edits = (Edit(path, REMOVED),)
+    return Fix(edits, Safety.UNSAFE, "it may fail where it uses what they allow")

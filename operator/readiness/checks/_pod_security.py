@@ -17,7 +17,13 @@ from typing import Annotated
 
 from annotated_types import Predicate
 
-from readiness.checks.base import Finding, Outcome, Skip, finding
+from readiness.checks.base import (
+    Finding,
+    Fix,
+    Outcome,
+    Skip,
+    finding,
+)
 from readiness.model.containers import Container
 from readiness.model.fields import Fields, boolean, mapping, text
 from readiness.model.snapshot import Snapshot
@@ -96,17 +102,24 @@ def security_contexts(workload: Workload) -> Iterator[tuple[Fields, str, Contain
 
 
 def context_finding(
-    workload: Workload, container: Container | None, message: str, field_path: str
+    workload: Workload,
+    container: Container | None,
+    message: str,
+    field_path: str,
+    *,
+    fix: Fix | None = None,
 ) -> Finding:
     """Return a finding about a securityContext: a container's, or the pod's when it is None."""
     if container is None:
-        return pod_finding(workload, message, f"securityContext.{field_path}")
-    return finding(container, message, f"securityContext.{field_path}")
+        return pod_finding(workload, message, f"securityContext.{field_path}", fix=fix)
+    return finding(container, message, f"securityContext.{field_path}", fix=fix)
 
 
-def pod_finding(workload: Workload, message: str, field_path: str) -> Finding:
+def pod_finding(
+    workload: Workload, message: str, field_path: str, *, fix: Fix | None = None
+) -> Finding:
     """Return a finding about the pod as a whole; `pod` goes before the message."""
-    return Finding(f"pod {message}", f"{workload.pod_path}.{field_path}")
+    return Finding(f"pod {message}", f"{workload.pod_path}.{field_path}", fix=fix)
 
 
 def profile_type(context: Fields, path: str, key: str) -> str | None:

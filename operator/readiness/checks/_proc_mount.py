@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from readiness.checks.base import Finding, finding
+from readiness.checks.base import (
+    REMOVED,
+    Finding,
+    finding,
+    unsafe,
+)
 from readiness.model.fields import text
 from readiness.model.workload import Workload
 
@@ -23,6 +28,11 @@ def unmasked_proc_mounts(workload: Workload) -> list[Finding]:
                     container,
                     f"must not set securityContext.procMount: {proc_mount or _EMPTY}",
                     "securityContext.procMount",
+                    fix=unsafe(
+                        f"{container.security_context_path}.procMount",
+                        REMOVED,
+                        "containers inside the container need it",
+                    ),
                 )
             )
     return findings

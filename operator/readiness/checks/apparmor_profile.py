@@ -15,7 +15,15 @@ from readiness.checks._pod_security import (
     security_contexts,
     unless_windows,
 )
-from readiness.checks.base import Check, Finding, Outcome, PodSecurity, Reference, Scope
+from readiness.checks.base import (
+    Check,
+    Finding,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    unsafe,
+)
 from readiness.model.fields import join
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -47,6 +55,7 @@ CHECK = Check(
 _ALLOWED = (None, "RuntimeDefault", "Localhost")
 _PREFIX = "container.apparmor.security.beta.kubernetes.io/"
 _FIELD = "appArmorProfile.type"
+_EXPLANATION = "what the runtime's default profile denies, such as mounting, fails"
 
 
 @CHECK.rule
@@ -57,12 +66,14 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
         profile = profile_type(context, path, "appArmorProfile")
         if profile not in _ALLOWED:
             message = _message(_FIELD, profile or "")
-            findings.append(context_finding(workload, owner, message, _FIELD))
+            fix = unsafe(f"{path}.{_FIELD}", "RuntimeDefault", _EXPLANATION)
+            findings.append(context_finding(workload, owner, message, _FIELD, fix=fix))
     for name, value in sorted(workload.template_annotations.items()):
         if name.startswith(_PREFIX) and not _allowed_annotation(value):
             message = f'pod must set the annotation {name} to runtime/default, not "{value}"'
             path = join(f"{workload.template_metadata_path}.annotations", name)
-            findings.append(Finding(message, path))
+            fix = unsafe(path, "runtime/default", _EXPLANATION)
+            findings.append(Finding(message, path, fix=fix))
     return unless_windows(workload, findings)
 
 

@@ -16,7 +16,7 @@ from readiness.checks._claims import Claim, persistent_claims
 from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.data_protection import K8upSchedule, PostgresCluster, ScheduledBackup
-from readiness.model.duration import parse_duration
+from readiness.model.duration import after, parse_duration
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import Workload
 
@@ -76,7 +76,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         newest = max(times, key=lambda pair: pair[0], default=None)
         if newest is None:
             continue
-        if not snapshot.is_past(newest[0] + longest):
+        if not snapshot.is_past(after(newest[0], longest)):
             judged = True
         elif len(times) == len(schedules):  # else one that does not say may be fresh
             judged = True

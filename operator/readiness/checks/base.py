@@ -54,6 +54,49 @@ class Reference:
     url: str
 
 
+class Safety(Enum):
+    """Whether a fix may be applied without thinking."""
+
+    SAFE = "safe"  # what worked goes on working
+    UNSAFE = "unsafe"  # right as a rule, but it may stop what relies on the old value
+    DISPLAY_ONLY = "display-only"  # a guess at what was meant: for a person to read
+
+
+class _Removed(Enum):
+    REMOVED = "removed"
+
+
+REMOVED = _Removed.REMOVED
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to a manifest.
+
+    Attributes:
+        path: the field, written as in findings; one past the end of a list appends to it.
+        value: what the field has to hold, REMOVED to leave it out.
+    """
+
+    path: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What makes a finding go away, where that is certain. `remediate` turns it into a patch.
+
+    Attributes:
+        edits: in the order they are to be made.
+        safety: whether it may be applied without thinking.
+        explanation: why that is so, as one clause: `a pod that ...`.
+    """
+
+    edits: tuple[Edit, ...]
+    safety: Safety
+    explanation: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong.
@@ -63,11 +106,13 @@ class Finding:
             `container "app" must set resources.limits.memory`.
         path: the field it is about, such as `spec.template.spec.containers[0].resources`.
         container: name of the container it is about; empty when it is about the workload.
+        fix: what makes it go away; None where that needs knowledge the manifest does not hold.
     """
 
     message: str
     path: str
     container: str = ""
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +206,26 @@ class Check:
         return self._rule(workload, snapshot, self._default_params if params is None else params)
 
 
-def finding(container: Container, message: str, field_path: str = "") -> Finding:
+def finding(
+    container: Container, message: str, field_path: str = "", *, fix: Fix | None = None
+) -> Finding:
     """Return a finding about a container; its title goes before the message.
 
     Args:
         container: the container at fault.
         message: what it must change: `must set resources.limits.memory`.
         field_path: the field, below the container: `resources.limits.memory`.
+        fix: what makes it go away.
     """
     path = f"{container.path}.{field_path}" if field_path else container.path
-    return Finding(f"{container.title} {message}", path, container.name)
+    return Finding(f"{container.title} {message}", path, container.name, fix)
+
+
+def safe(path: str, value: Any, explanation: str) -> Fix:
+    """Return a fix that sets one field, and that nothing which worked can notice for the worse."""
+    return Fix((Edit(path, value),), Safety.SAFE, explanation)
+
+
+def unsafe(path: str, value: Any, explanation: str) -> Fix:
+    """Return a fix that sets one field, and that somebody has to think about first."""
+    return Fix((Edit(path, value),), Safety.UNSAFE, explanation)

@@ -7,14 +7,27 @@ Allowed values: drop must hold ALL, spelled so; add may hold NET_BIND_SERVICE.
 from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._capabilities import BASELINE_CAPABILITIES, capabilities
+from readiness.checks._capabilities import (
+    BASELINE_CAPABILITIES,
+    capabilities,
+    without_capabilities,
+)
 from readiness.checks._pod_security import (
     STANDARDS_URL,
     PodSecurityParams,
     unless_windows,
 )
 from readiness.checks._wording import quoted
-from readiness.checks.base import PASS, Check, Outcome, PodSecurity, Reference, Scope, finding
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    finding,
+    unsafe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -58,6 +71,11 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
                     container,
                     'must set securityContext.capabilities.drop: ["ALL"]',
                     "securityContext.capabilities.drop",
+                    fix=unsafe(
+                        f"{container.security_context_path}.capabilities.drop",
+                        ["ALL"],
+                        "programs that change owners or users, or bind low ports, may fail",
+                    ),
                 )
             )
         kept = [
@@ -71,6 +89,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
                     container,
                     f"must remove {quoted(kept)} from securityContext.capabilities.add",
                     "securityContext.capabilities.add",
+                    fix=without_capabilities(container, kept),
                 )
             )
     return findings

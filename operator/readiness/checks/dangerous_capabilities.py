@@ -7,7 +7,11 @@ Allowed values: the names below, spelled exactly so; unset.
 from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks._capabilities import BASELINE_CAPABILITIES, capabilities
+from readiness.checks._capabilities import (
+    BASELINE_CAPABILITIES,
+    capabilities,
+    without_capabilities,
+)
 from readiness.checks._pod_security import (
     STANDARDS_URL,
     PodSecurityParams,
@@ -53,6 +57,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
                     container,
                     f"must remove {quoted(bad)} from securityContext.capabilities.add",
                     "securityContext.capabilities.add",
+                    fix=without_capabilities(container, bad),
                 )
             )
     return unless_windows(workload, findings)

@@ -69,12 +69,10 @@ def _connections(container: Container) -> Iterator[Connection]:
     fields = {}
     variables = {}
     for index, (path, variable) in enumerate(container.env):
-        value = variable.get("value")
-        # No FieldError for others: it would show what may be a password.
-        if type(value) is str:
+        if variable.get("value") is not None:
             name = text(variable, "name", path)
             fields[name] = f"env[{index}].value"
-            variables[name] = value
+            variables[name] = text(variable, "value", path)
     for name, value in variables.items():
         connection = connection_of_variable(fields[name], name, value, variables)
         if connection is not None:

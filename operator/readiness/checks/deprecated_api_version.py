@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._budgets import labels_path
-from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
+from readiness.checks.base import (
+    Check,
+    Edit,
+    Finding,
+    Fix,
+    Outcome,
+    Reference,
+    Safety,
+    Scope,
+    Skip,
+)
 from readiness.model.companion import Companion
 from readiness.model.network_policy import NetworkPolicy
 from readiness.model.snapshot import Origin, Snapshot
@@ -79,7 +89,10 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     findings = []
     version = snapshot.kubernetes_version
     if change := _change(workload.kind.kind, workload.api_version, version):
-        findings.append(Finding(f"apiVersion must be {change}", "apiVersion"))
+        to = _SUCCESSORS[workload.kind.kind, workload.api_version].api_version
+        explanation = "fields and their defaults differ between versions"
+        fix = Fix((Edit("apiVersion", to),), Safety.DISPLAY_ONLY, explanation)
+        findings.append(Finding(f"apiVersion must be {change}", "apiVersion", fix=fix))
     for companion in _companions(workload, snapshot):
         if change := _change(companion.ref.kind, companion.api_version, version):
             message = f"{companion.title} must use apiVersion {change}"

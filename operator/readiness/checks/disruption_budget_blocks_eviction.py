@@ -111,7 +111,11 @@ def _obstacle(budget: DisruptionBudget, matched: Matched) -> str:
             f"{budget.title} ({budget.rule}) allows no eviction: {matched.without_scale[0]}, which "
             "it also selects, has no scale; narrow its selector"
         )
-    if matched.has_daemon_set or matched.pods == 0 or budget.disruptions_allowed(matched.pods):
+    if (
+        matched.has_daemon_set
+        or matched.pods == 0
+        or budget.disruptions_allowed(matched.pods, matched.uncounted)
+    ):
         return ""
     where = " when scaled down" if matched.autoscaled else ""
     need = str(budget.desired_healthy(matched.pods))

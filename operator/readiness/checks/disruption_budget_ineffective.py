@@ -1,8 +1,8 @@
 """A PodDisruptionBudget protects nothing, or the controller can't work with it.
 
 It protects nothing with `maxUnavailable: 100%` or `minAvailable: 0`, and with a maxUnavailable that
-is as many pods as there can ever be, a single one excepted: there `maxUnavailable: 1` says that the
-downtime is accepted.
+comes to as many pods as there can ever be (99% of 6 rounds up to 6), a single one excepted: there
+`maxUnavailable: 1` says that the downtime is accepted.
 """
 
 from __future__ import annotations
@@ -70,11 +70,10 @@ def _flaw(budget: DisruptionBudget, snapshot: Snapshot) -> str:
         return f"{named} protects no pod; set maxUnavailable: 1 instead"
     if budget.max_unavailable is None:
         return ""
-    if budget.max_unavailable.percent:
-        whole = budget.max_unavailable.value >= 100
-        return f"{named} protects no pod; set maxUnavailable: 1 instead" if whole else ""
+    if budget.max_unavailable.percent and budget.max_unavailable.value >= 100:
+        return f"{named} protects no pod; set maxUnavailable: 1 instead"
     most = _most_pods(budget, snapshot)
-    if most > 1 and budget.max_unavailable.value >= most:
+    if most > 1 and budget.max_unavailable.rounded_up(most) >= most:
         return f"{named} protects none of its {pods(most)}; set maxUnavailable: 1 instead"
     return ""
 

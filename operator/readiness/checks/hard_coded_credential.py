@@ -11,9 +11,9 @@ from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._credentials import credential_in, credential_named
-from readiness.checks.base import CannotTell, Check, Outcome, Reference, Scope, finding
+from readiness.checks.base import Check, Outcome, Reference, Scope, finding
 from readiness.model.containers import Container, ContainerKind
-from readiness.model.fields import sequence, text
+from readiness.model.fields import text
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -47,9 +47,6 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         if container.kind is ContainerKind.EPHEMERAL:
             continue
         for field, name, value in _texts(container):
-            if type(value) is not str:
-                # A FieldError would show the value, which may be the password.
-                return CannotTell(f"{container.path}.{field} must be text")
             if name:
                 what = credential_named(name, value)
                 message = f"must take {name} from a Secret (valueFrom.secretKeyRef): it is {what}"
@@ -61,18 +58,17 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     return findings
 
 
-def _texts(container: Container) -> Iterator[tuple[str, str, Any]]:
+def _texts(container: Container) -> Iterator[tuple[str, str, str]]:
     """Yield each text: its field below the container, the name it has or "", and itself."""
     for index, (path, variable) in enumerate(container.env):
-        value = variable.get("value")
-        if value is not None:
+        value = text(variable, "value", path)
+        if value:
             yield f"env[{index}].value", text(variable, "name", path), value
-    for key in ("command", "args"):
+    for key, arguments in (("command", container.command), ("args", container.args)):
         flag = ""
-        for index, value in enumerate(sequence(container.fields, key, container.path)):
-            field = f"{key}[{index}]"
-            yield field, "", f"{flag} {value}" if flag and type(value) is str else value
-            flag = value if type(value) is str and _is_flag(value) else ""
+        for index, value in enumerate(arguments):
+            yield f"{key}[{index}]", "", f"{flag} {value}" if flag else value
+            flag = value if _is_flag(value) else ""
 
 
 def _is_flag(argument: str) -> bool:

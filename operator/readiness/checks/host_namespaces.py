@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import STANDARDS_URL, PodSecurityParams, pod_finding
-from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope
+from readiness.checks.base import (
+    REMOVED,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    unsafe,
+)
 from readiness.model.fields import boolean
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -35,6 +43,7 @@ CHECK = Check(
     ),
 )
 
+_EXPLANATION = "it no longer reaches what it may want of its node: addresses, processes, memory"
 _FIELDS = ("hostNetwork", "hostPID", "hostIPC")
 
 
@@ -42,7 +51,12 @@ _FIELDS = ("hostNetwork", "hostPID", "hostIPC")
 def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) -> Outcome:
     """Fail for each namespace of the node that the pod shares."""
     return [
-        pod_finding(workload, f"must not set {field}: true", field)
+        pod_finding(
+            workload,
+            f"must not set {field}: true",
+            field,
+            fix=unsafe(f"{workload.pod_path}.{field}", REMOVED, _EXPLANATION),
+        )
         for field in _FIELDS
         if boolean(workload.pod_spec, field, workload.pod_path)
     ]

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import STANDARDS_URL, PodSecurityParams
-from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    REMOVED,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    Skip,
+    finding,
+    unsafe,
+)
 from readiness.model.fields import boolean, integer
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -45,7 +55,12 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
     """
     findings = [
         finding(
-            container, f"must not set ports[{index}].hostPort: {port}", f"ports[{index}].hostPort"
+            container,
+            f"must not set ports[{index}].hostPort: {port}",
+            f"ports[{index}].hostPort",
+            fix=unsafe(
+                f"{path}.hostPort", REMOVED, "clients that call the node no longer reach it"
+            ),
         )
         for container in workload.containers
         for index, (path, fields) in enumerate(container.ports)

@@ -11,7 +11,17 @@ from collections.abc import Iterator
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import STANDARDS_URL, PodSecurityParams, policy_version
-from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    REMOVED,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    Skip,
+    finding,
+    unsafe,
+)
 from readiness.model.containers import Container
 from readiness.model.fields import Fields, mapping, text
 from readiness.model.snapshot import Snapshot
@@ -52,7 +62,16 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
     if policy_version(params, snapshot) < _SINCE:
         return _TOO_OLD
     return [
-        finding(container, f"must not set {path}.{call}.host: {host}", f"{path}.{call}.host")
+        finding(
+            container,
+            f"must not set {path}.{call}.host: {host}",
+            f"{path}.{call}.host",
+            fix=unsafe(
+                f"{container.path}.{path}.{call}.host",
+                REMOVED,
+                "the kubelet asks the pod's own address instead",
+            ),
+        )
         for container in workload.containers
         for path, handler in _handlers(container)
         for call in _CALLS

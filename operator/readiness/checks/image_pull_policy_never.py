@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks.base import Check, Outcome, Reference, Scope, finding
+from readiness.checks.base import (
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    finding,
+    safe,
+)
 from readiness.model.containers import ContainerKind
 from readiness.model.fields import text
 from readiness.model.snapshot import Snapshot
@@ -39,7 +46,16 @@ CHECK = Check(
 def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     """Fail for each container whose image is never pulled."""
     return [
-        finding(container, "must not set imagePullPolicy: Never", "imagePullPolicy")
+        finding(
+            container,
+            "must not set imagePullPolicy: Never",
+            "imagePullPolicy",
+            fix=safe(
+                f"{container.path}.imagePullPolicy",
+                "IfNotPresent",
+                "a node that has the image goes on using it",
+            ),
+        )
         for container in workload.containers
         if container.kind is not ContainerKind.EPHEMERAL
         and text(container.fields, "imagePullPolicy", container.path) == "Never"

@@ -11,7 +11,15 @@ from typing import Annotated
 from annotated_types import Ge
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks.base import Check, Outcome, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    Skip,
+    finding,
+    safe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -67,5 +75,10 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
                 f"must set livenessProbe.failureThreshold to {threshold} or more: it is restarted "
                 f"after {seconds} second{'' if seconds == 1 else 's'} of failure"
             )
-            findings.append(finding(container, message, "livenessProbe.failureThreshold"))
+            fix = safe(
+                f"{liveness.path}.failureThreshold",
+                threshold,
+                "it is restarted later, and never when it was not before",
+            )
+            findings.append(finding(container, message, "livenessProbe.failureThreshold", fix=fix))
     return findings if judged else Skip("no container has a liveness probe")

@@ -16,11 +16,13 @@ from readiness.checks.base import (
     LONG_RUNNING_KINDS,
     PASS,
     Check,
+    Fix,
     Outcome,
     Reference,
     Scope,
     Skip,
     finding,
+    unsafe,
 )
 from readiness.model.containers import Container
 from readiness.model.fields import integer, mapping
@@ -28,6 +30,8 @@ from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
 _DEFAULT_GRACE_PERIOD = 30  # core/v1 defaults, DefaultTerminationGracePeriodSeconds
+_SLEEP = 10  # seconds; longer than endpoints take to become known everywhere
+_SLEEP_SINCE = (1, 30)  # KEP-3960, on by default; longer sleeps than the grace period are refused
 
 CHECK = Check(
     id="pre-stop-missing",
@@ -61,16 +65,27 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     grace_period = integer(workload.pod_spec, "terminationGracePeriodSeconds", workload.pod_path)
     if grace_period is not None and grace_period > _DEFAULT_GRACE_PERIOD:
         return PASS
+    fits = grace_period is None or grace_period > _SLEEP
+    fix_known = fits and snapshot.kubernetes_version >= _SLEEP_SINCE
     return [
         finding(
             container,
             f"must set lifecycle.preStop, or {workload.pod_path}.terminationGracePeriodSeconds "
             "must be above 30",
             "lifecycle.preStop",
+            fix=_fix(container) if fix_known else None,
         )
         for container in serving
         if not _has_hook(container)
     ]
+
+
+def _fix(container: Container) -> Fix:
+    return unsafe(
+        f"{container.path}.lifecycle.preStop.sleep.seconds",
+        _SLEEP,
+        f"of the grace period {_SLEEP} seconds less are left after SIGTERM",
+    )
 
 
 def _has_hook(container: Container) -> bool:

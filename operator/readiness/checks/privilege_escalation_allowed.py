@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import PodSecurityParams, unless_windows
-from readiness.checks.base import PASS, Check, Outcome, PodSecurity, Reference, Scope, finding
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Fix,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    finding,
+    unsafe,
+)
+from readiness.model.containers import Container
 from readiness.model.fields import boolean
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -42,7 +53,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
     if workload.runs_on_windows:
         return unless_windows(workload, PASS)
     return [
-        finding(container, f"must set {_FIELD}: false", _FIELD)
+        finding(container, f"must set {_FIELD}: false", _FIELD, fix=_fix(container))
         for container in workload.containers
         if boolean(
             container.security_context,
@@ -51,3 +62,17 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
         )
         is not False
     ]
+
+
+def _fix(container: Container) -> Fix | None:
+    """Return none beside what the API server refuses to see it with (validateSecurityContext)."""
+    context = container.security_context
+    capabilities = context.get("capabilities")
+    added = capabilities.get("add") if isinstance(capabilities, dict) else None
+    if context.get("privileged") or (isinstance(added, list) and "CAP_SYS_ADMIN" in added):
+        return None
+    return unsafe(
+        f"{container.path}.{_FIELD}",
+        value=False,
+        explanation="setuid programs, such as sudo and ping, no longer gain rights",
+    )

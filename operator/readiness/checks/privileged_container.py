@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import STANDARDS_URL, PodSecurityParams, unless_windows
-from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope, finding
+from readiness.checks.base import (
+    REMOVED,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    finding,
+    unsafe,
+)
 from readiness.model.fields import boolean
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -44,6 +53,11 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
             container,
             "must not set securityContext.privileged: true",
             "securityContext.privileged",
+            fix=unsafe(
+                f"{container.security_context_path}.privileged",
+                REMOVED,
+                "it no longer reaches devices and kernel settings of its node",
+            ),
         )
         for container in workload.containers
         if boolean(container.security_context, "privileged", container.security_context_path)

@@ -9,7 +9,15 @@ from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._probes import probe_name
-from readiness.checks.base import Check, Outcome, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    Skip,
+    finding,
+    safe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -48,5 +56,11 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
                 message = (
                     f"must set {name}.timeoutSeconds ({timeout}) below periodSeconds ({period})"
                 )
-                findings.append(finding(container, message, f"{name}.timeoutSeconds"))
+                # A shorter timeout would make probes fail that did not.
+                fix = safe(
+                    f"{probe.path}.periodSeconds",
+                    timeout + 1,
+                    "it is asked less often, and no probe fails that did not before",
+                )
+                findings.append(finding(container, message, f"{name}.timeoutSeconds", fix=fix))
     return findings if judged else Skip("no container has a probe")

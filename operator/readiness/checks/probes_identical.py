@@ -11,7 +11,15 @@ from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._probes import asked
-from readiness.checks.base import Check, Outcome, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    Skip,
+    finding,
+    safe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -59,6 +67,11 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
                 f"must set livenessProbe.failureThreshold to {threshold} or more, "
                 "or to another handler than that of readinessProbe",
                 "livenessProbe.failureThreshold",
+                fix=safe(
+                    f"{liveness.path}.failureThreshold",
+                    threshold,
+                    "it is restarted later, and never when it was not before",
+                ),
             )
         )
     return findings if judged else Skip("no container has both a liveness and a readiness probe")

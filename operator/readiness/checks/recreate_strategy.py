@@ -20,6 +20,7 @@ from readiness.checks.base import (
     Reference,
     Scope,
     Skip,
+    unsafe,
 )
 from readiness.model.companions import PersistentVolumeClaim
 from readiness.model.fields import mapping, mappings, text
@@ -62,7 +63,8 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     if deployment and (excuse := _excuse(workload, snapshot)):
         return excuse
     path = f"spec.{key}.type"
-    return [Finding(f"{path} must be RollingUpdate (it is {strategy})", path)]
+    fix = unsafe(path, "RollingUpdate", "two versions run side by side during a rollout")
+    return [Finding(f"{path} must be RollingUpdate (it is {strategy})", path, fix=fix)]
 
 
 def _excuse(workload: Workload, snapshot: Snapshot) -> Skip | CannotTell | None:

@@ -10,7 +10,16 @@ from annotated_types import Ge
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import floor, minimum_field, scaled_to_zero, scalers_of
 from readiness.checks._unseen import unseen
-from readiness.checks.base import SCALABLE_KINDS, Check, Finding, Outcome, Reference, Scope, Skip
+from readiness.checks.base import (
+    SCALABLE_KINDS,
+    Check,
+    Finding,
+    Outcome,
+    Reference,
+    Scope,
+    Skip,
+    unsafe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -72,4 +81,6 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     if replicas >= params.minimum:
         return []
     message = f"must set spec.replicas to at least {params.minimum} (it is {replicas})"
-    return [Finding(message, "spec.replicas")]
+    explanation = "the application must be able to run more than once at a time"
+    fix = unsafe("spec.replicas", params.minimum, explanation)
+    return [Finding(message, "spec.replicas", fix=fix)]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope
+from readiness.checks.base import (
+    PASS,
+    REMOVED,
+    Check,
+    Finding,
+    Outcome,
+    Reference,
+    Scope,
+    safe,
+)
 from readiness.model.fields import integer
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -35,4 +44,5 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     if integer(workload.spec, "revisionHistoryLimit", "spec") != 0:
         return PASS
     path = "spec.revisionHistoryLimit"
-    return [Finding(f"{path} must be at least 1 (it is 0)", path)]
+    fix = safe(path, REMOVED, "the default is to keep 10 old revisions, which run no pods")
+    return [Finding(f"{path} must be at least 1 (it is 0)", path, fix=fix)]

@@ -14,7 +14,19 @@ from typing import Any
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import scaled_to_zero
 from readiness.checks._unseen import unseen
-from readiness.checks.base import PASS, Check, Finding, Outcome, Reference, Scope, Skip
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Edit,
+    Finding,
+    Fix,
+    Outcome,
+    Reference,
+    Safety,
+    Scope,
+    Skip,
+    safe,
+)
 from readiness.model.fields import Fields, int_or_text, mapping, text
 from readiness.model.int_or_percent import IntOrPercent, parse_int_or_percent
 from readiness.model.snapshot import Snapshot
@@ -82,7 +94,11 @@ def _judge_deployment(rolling_update: Fields, path: str, floor: int) -> Outcome:
         return PASS
     stopped = "the only pod" if floor == 1 else f"all {floor} pods at once"
     way_out = "set maxUnavailable: 0 and maxSurge: 1"
-    return [_finding(path, f"{cause} stops {stopped}; {way_out}")]
+    edits = [Edit(f"{path}.maxUnavailable", 0)]
+    if max_surge.rounded_up(floor) == 0:
+        edits.append(Edit(f"{path}.maxSurge", 1))
+    fix = Fix(tuple(edits), Safety.UNSAFE, "a rollout waits until there is room for one more pod")
+    return [_finding(path, f"{cause} stops {stopped}; {way_out}", fix)]
 
 
 def _judge_stateful_set(rolling_update: Fields, path: str, floor: int) -> Outcome:
@@ -92,7 +108,8 @@ def _judge_stateful_set(rolling_update: Fields, path: str, floor: int) -> Outcom
     if max_unavailable.rounded_down(floor) < floor:
         return PASS
     cause = f"maxUnavailable: {max_unavailable}"
-    return [_finding(path, f"{cause} stops all {floor} pods at once; set maxUnavailable: 1")]
+    reason = f"{cause} stops all {floor} pods at once; set maxUnavailable: 1"
+    return [_finding(path, reason, _one_at_a_time(path))]
 
 
 def _judge_daemon_set(rolling_update: Fields, path: str) -> Outcome:
@@ -100,11 +117,17 @@ def _judge_daemon_set(rolling_update: Fields, path: str) -> Outcome:
     if not max_unavailable.percent or max_unavailable.value < 100:
         return PASS
     cause = f"maxUnavailable: {max_unavailable}"
-    return [_finding(path, f"{cause} stops all pods at once; set maxUnavailable: 1")]
+    reason = f"{cause} stops all pods at once; set maxUnavailable: 1"
+    return [_finding(path, reason, _one_at_a_time(path))]
 
 
-def _finding(path: str, reason: str) -> Finding:
-    return Finding(f"{path} must keep pods running: {reason}", f"{path}.maxUnavailable")
+def _one_at_a_time(path: str) -> Fix:
+    return safe(f"{path}.maxUnavailable", 1, "a rollout stops one pod at a time, and takes longer")
+
+
+def _finding(path: str, reason: str, fix: Fix) -> Finding:
+    message = f"{path} must keep pods running: {reason}"
+    return Finding(message, f"{path}.maxUnavailable", fix=fix)
 
 
 def _amount(fields: Fields, key: str, path: str, default: IntOrPercent) -> IntOrPercent:

@@ -12,7 +12,7 @@ from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import pod_finding, unless_windows
 from readiness.checks.base import Check, Outcome, Reference, Scope, finding
 from readiness.model.containers import ContainerKind
-from readiness.model.fields import integer, sequence
+from readiness.model.fields import integer, integers
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -60,7 +60,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     if integer(pod, "fsGroup", pod_path) == 0:
         message = "must not set securityContext.fsGroup: 0"
         findings.append(pod_finding(workload, message, "securityContext.fsGroup"))
-    for index, group in enumerate(sequence(pod, "supplementalGroups", pod_path)):
+    for index, group in enumerate(integers(pod, "supplementalGroups", pod_path)):
         if group == 0:
             message = "must remove 0 from securityContext.supplementalGroups"
             field = f"securityContext.supplementalGroups[{index}]"

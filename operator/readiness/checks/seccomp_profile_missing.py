@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import PodSecurityParams, unless_windows
-from readiness.checks.base import PASS, Check, Outcome, PodSecurity, Reference, Scope, finding
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    finding,
+    unsafe,
+)
+from readiness.model.fields import Fields, optional_mapping
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -42,10 +52,20 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
     """Fail for each container for which neither it nor the pod names a profile."""
     if workload.runs_on_windows:
         return unless_windows(workload, PASS)
-    if workload.pod_security_context.get("seccompProfile") is not None:
+    if _names_a_profile(workload.pod_security_context, workload.pod_security_context_path):
         return PASS
+    # On the pod it reaches the containers without a profile of their own and no others.
+    fix = unsafe(
+        f"{workload.pod_path}.{_FIELD}",
+        "RuntimeDefault",
+        "system calls outside the runtime's default profile fail",
+    )
     return [
-        finding(container, f"must set {_FIELD}: RuntimeDefault", _FIELD)
+        finding(container, f"must set {_FIELD}: RuntimeDefault", _FIELD, fix=fix)
         for container in workload.containers
-        if container.security_context.get("seccompProfile") is None
+        if not _names_a_profile(container.security_context, container.security_context_path)
     ]
+
+
+def _names_a_profile(security_context: Fields, path: str) -> bool:
+    return optional_mapping(security_context, "seccompProfile", path) is not None

@@ -14,7 +14,14 @@ from readiness.checks._pod_security import (
     security_contexts,
     unless_windows,
 )
-from readiness.checks.base import Check, Outcome, PodSecurity, Reference, Scope
+from readiness.checks.base import (
+    Check,
+    Outcome,
+    PodSecurity,
+    Reference,
+    Scope,
+    unsafe,
+)
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -54,6 +61,11 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: PodSecurityParams) 
             owner,
             f'must set securityContext.{_FIELD} to RuntimeDefault or Localhost, not "{profile}"',
             _FIELD,
+            fix=unsafe(
+                f"{path}.{_FIELD}",
+                "RuntimeDefault",
+                "system calls outside the runtime's default profile fail",
+            ),
         )
         for context, path, owner in security_contexts(workload)
         if (profile := profile_type(context, path, "seccompProfile")) not in _ALLOWED

@@ -12,7 +12,14 @@ from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import pod_finding
 from readiness.checks._service_account import service_account_name
 from readiness.checks._unseen import unseen
-from readiness.checks.base import PASS, Check, Outcome, Reference, Scope
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    unsafe,
+)
 from readiness.model.companions import ServiceAccount
 from readiness.model.fields import boolean
 from readiness.model.snapshot import Snapshot
@@ -54,4 +61,9 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         mounted = account.automount_token if account is not None else None
     if mounted is False:
         return PASS
-    return [pod_finding(workload, f"must set {_FIELD}: false", _FIELD)]
+    fix = unsafe(
+        f"{workload.pod_path}.{_FIELD}",
+        value=False,
+        explanation="what calls the Kubernetes API needs the token",
+    )
+    return [pod_finding(workload, f"must set {_FIELD}: false", _FIELD, fix=fix)]

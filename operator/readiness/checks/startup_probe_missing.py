@@ -8,7 +8,19 @@ from typing import Annotated
 from annotated_types import Ge
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks.base import Check, Outcome, Reference, Scope, Skip, finding
+from readiness.checks.base import (
+    REMOVED,
+    Check,
+    Edit,
+    Fix,
+    Outcome,
+    Reference,
+    Safety,
+    Scope,
+    Skip,
+    finding,
+)
+from readiness.model.containers import Probe
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
@@ -59,5 +71,23 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
         delay = liveness.initial_delay_seconds
         if delay >= params.seconds and container.startup_probe is None:
             message = f"must set startupProbe instead of livenessProbe.initialDelaySeconds: {delay}"
-            findings.append(finding(container, message, "startupProbe"))
+            findings.append(finding(container, message, "startupProbe", fix=_fix(liveness)))
     return findings if judged else Skip("no container has a liveness probe")
+
+
+_NOT_COPIED = ("initialDelaySeconds", "failureThreshold", "successThreshold")
+
+
+def _fix(liveness: Probe) -> Fix:
+    """Return a startup probe that asks the same and is as patient as the liveness probe was."""
+    tries = -(-liveness.initial_delay_seconds // liveness.period_seconds)
+    fields = {key: value for key, value in liveness.fields.items() if key not in _NOT_COPIED}
+    fields["failureThreshold"] = tries + liveness.failure_threshold
+    return Fix(
+        (
+            Edit(f"{liveness.path.rpartition('.')[0]}.startupProbe", fields),
+            Edit(f"{liveness.path}.initialDelaySeconds", REMOVED),
+        ),
+        Safety.UNSAFE,
+        "it is asked from its first second on, and gets no traffic before it answers",
+    )

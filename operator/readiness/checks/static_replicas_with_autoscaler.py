@@ -16,6 +16,7 @@ from readiness.checks._autoscaling import Scaler, scaled_to_zero, scalers_of
 from readiness.checks._unseen import unseen
 from readiness.checks.base import (
     PASS,
+    REMOVED,
     SCALABLE_KINDS,
     CannotTell,
     Check,
@@ -24,6 +25,7 @@ from readiness.checks.base import (
     Reference,
     Scope,
     Skip,
+    unsafe,
 )
 from readiness.model.fields import integer, mapping, mappings, text
 from readiness.model.snapshot import Origin, Snapshot
@@ -63,7 +65,10 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         return _judge_managers(workload, scalers[0])
     if integer(workload.spec, "replicas", "spec") is None:
         return PASS
-    return [Finding(f"spec.replicas must be left out: {scalers[0].title} sets it", "spec.replicas")]
+    message = f"spec.replicas must be left out: {scalers[0].title} sets it"
+    # Client-side apply takes the field away, and the API server fills in its default.
+    fix = unsafe("spec.replicas", REMOVED, "the first `kubectl apply` without it scales to 1")
+    return [Finding(message, "spec.replicas", fix=fix)]
 
 
 def _judge_managers(workload: Workload, scaler: Scaler) -> Outcome:

@@ -14,7 +14,17 @@ from fractions import Fraction
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
-from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, finding
+from readiness.checks.base import (
+    Check,
+    Edit,
+    Finding,
+    Fix,
+    Outcome,
+    Reference,
+    Safety,
+    Scope,
+    finding,
+)
 from readiness.model.fields import Fields, mapping
 from readiness.model.quantity import parse_quantity, quantity
 from readiness.model.snapshot import Snapshot
@@ -62,14 +72,29 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     pod_resources = mapping(workload.pod_spec, "resources", workload.pod_path)
     for part in ("requests", "limits"):
         for field_path, fault in _faults(mapping(pod_resources, part, pod_path), pod_path, part):
-            findings.append(Finding(f"{field_path} must be {fault}", field_path))
+            fix = _fix(field_path, mapping(pod_resources, part, pod_path))
+            findings.append(Finding(f"{field_path} must be {fault}", field_path, fix=fix))
     for container in workload.long_running_containers:
         path = f"{container.path}.resources"
         for part, amounts in (("requests", container.requests), ("limits", container.limits)):
             for field_path, fault in _faults(amounts, path, part):
                 field = field_path.removeprefix(f"{container.path}.")
-                findings.append(finding(container, f"must set {field} to {fault}", field))
+                fix = _fix(field_path, amounts)
+                findings.append(finding(container, f"must set {field} to {fault}", field, fix=fix))
     return findings
+
+
+def _fix(field_path: str, amounts: Fields) -> Fix | None:
+    """Return what was most likely meant: the same figure with the usual suffix."""
+    resource = field_path.rpartition(".")[2]
+    figure = str(amounts.get(resource)).removesuffix("m")
+    suffix = "m" if resource == "cpu" else "Mi"
+    meant = f"{figure}{suffix}"
+    least, most = _BOUNDS.get(resource, (0, 0))
+    if not figure.isdecimal() or not least <= parse_quantity(meant) <= most:
+        return None
+    explanation = f"it looks as if {meant} was meant; whoever wrote it has to say so"
+    return Fix((Edit(field_path, meant),), Safety.DISPLAY_ONLY, explanation)
 
 
 def _faults(amounts: Fields, path: str, part: str) -> Iterator[tuple[str, str]]:

@@ -16,13 +16,16 @@ from readiness.checks.base import (
     PASS,
     SCALABLE_KINDS,
     Check,
+    Edit,
     Finding,
+    Fix,
     Outcome,
     Reference,
+    Safety,
     Scope,
     Skip,
 )
-from readiness.model.fields import Fields, mapping, mappings, optional_mapping, text
+from readiness.model.fields import Fields, mapping, mappings, optional_mapping, sequence, text
 from readiness.model.label_selector import parse_label_selector
 from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
@@ -37,6 +40,7 @@ _TOPOLOGY_KEYS = frozenset(
         "failure-domain.beta.kubernetes.io/region",
     }
 )
+_SPREAD_OVER = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
 
 CHECK = Check(
     id="topology-spread-missing",
@@ -81,7 +85,32 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         selector = f"{mismatched}.labelSelector"
         return [Finding(f"{selector} must select its own pods", selector)]
     path = f"{workload.pod_path}.topologySpreadConstraints"
-    return [Finding(f"must set {path} over hosts or zones", path)]
+    return [Finding(f"must set {path} over hosts or zones", path, fix=_fix(workload, path))]
+
+
+def _fix(workload: Workload, path: str) -> Fix | None:
+    labels = workload.template_labels
+    selector = workload.spec.get("selector")
+    chosen = selector.get("matchLabels") if isinstance(selector, dict) else None
+    if isinstance(chosen, dict) and chosen and chosen.items() <= labels.items():
+        labels = chosen  # the labels that never change, those of the version left out
+    if not labels:
+        return None
+    first = len(sequence(workload.pod_spec, "topologySpreadConstraints", workload.pod_path))
+    edits = [
+        Edit(
+            f"{path}[{index}]",
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {**labels}},
+            },
+        )
+        for index, key in enumerate(_SPREAD_OVER, first)
+    ]
+    explanation = "ScheduleAnyway prefers other hosts and zones, and keeps no pod from running"
+    return Fix(tuple(edits), Safety.SAFE, explanation)
 
 
 def _terms(workload: Workload) -> Iterator[tuple[str, Fields]]:

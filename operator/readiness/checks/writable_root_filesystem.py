@@ -10,7 +10,15 @@ from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._pod_security import unless_windows
-from readiness.checks.base import PASS, Check, Outcome, Reference, Scope, finding
+from readiness.checks.base import (
+    PASS,
+    Check,
+    Outcome,
+    Reference,
+    Scope,
+    finding,
+    unsafe,
+)
 from readiness.model.containers import ContainerKind
 from readiness.model.fields import boolean
 from readiness.model.snapshot import Snapshot
@@ -45,7 +53,16 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     if workload.runs_on_windows:
         return unless_windows(workload, PASS)
     return [
-        finding(container, f"must set {_FIELD}: true", _FIELD)
+        finding(
+            container,
+            f"must set {_FIELD}: true",
+            _FIELD,
+            fix=unsafe(
+                f"{container.path}.{_FIELD}",
+                value=True,
+                explanation="writing outside of volumes fails: /tmp and caches need an emptyDir",
+            ),
+        )
         for container in workload.containers
         if container.kind is not ContainerKind.EPHEMERAL
         and not boolean(

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
 from readiness.api.vocabulary import Severity
 from readiness.cli.exit_codes import BAD_INPUT, COULD_NOT_LOOK, FINDINGS, READY
-from readiness.cli.judging import (
-    DEFAULT_PROFILE,
-    PROFILE_NAMES,
-    compile_policies,
-    judge,
-    policies_from_options,
-    sort_inputs,
+from readiness.cli.judging import Inputs, judge, policies_for, sort_inputs
+from readiness.cli.options import (
+    FAIL_ON,
+    fail_on_option,
+    inputs_argument,
+    namespace_option,
+    policy_option,
 )
 from readiness.cli.terminal import terminal_look
-from readiness.evaluate.policy import PolicySet, profile_policy
-from readiness.gather.files import STDIN, read_sources
+from readiness.gather.files import read_sources
 from readiness.report.render_json import render_json
 from readiness.report.render_text import printable, render_text
 from readiness.report.summary import Run
-
-_FAIL_ON: Mapping[str, Severity | None] = {
-    "must": Severity.MUST,
-    "should": Severity.SHOULD,
-    "nice": Severity.NICE,
-    "never": None,
-}
 
 _MOST_WARNINGS = 20
 
@@ -55,41 +45,10 @@ When several hold, 2 wins over 1, and 1 over 3.
 """
 
 
-def _check_policies(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,  # noqa: ARG001 - click's signature
-    values: tuple[str, ...],
-) -> tuple[str, ...]:
-    for value in values:
-        if value not in PROFILE_NAMES and value != STDIN and not Path(value).exists():
-            close = difflib.get_close_matches(value, PROFILE_NAMES, n=1)
-            hint = f', did you mean "{close[0]}"?' if close else ""
-            raise click.BadParameter(
-                f'"{value}" is neither a file nor a profile ({", ".join(PROFILE_NAMES)}){hint}'
-            )
-    return values
-
-
 @click.command(short_help="Judge manifests from files, directories or stdin.", epilog=_EPILOG)
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE|DIRECTORY|-...")
-@click.option(
-    "--policy",
-    "policy_names",
-    multiple=True,
-    metavar="PROFILE|FILE|DIRECTORY",
-    callback=_check_policies,
-    help=f"Policy to judge by: a profile ({', '.join(PROFILE_NAMES)}) or ReadinessPolicy "
-    "manifests. May be given several times; of each check the strictest counts. "
-    f"Default: the policies among the input, or else the profile {DEFAULT_PROFILE}.",
-)
-@click.option(
-    "--namespace",
-    "-n",
-    default="default",
-    show_default=True,
-    metavar="NAME",
-    help="Namespace of objects that name none.",
-)
+@inputs_argument
+@policy_option
+@namespace_option
 @click.option(
     "--format",
     "output_format",
@@ -98,13 +57,7 @@ def _check_policies(
     show_default=True,
     help="Form of the report on standard output.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice(list(_FAIL_ON), case_sensitive=False),
-    default="must",
-    show_default=True,
-    help="Least severity of a finding that makes the exit code 1.",
-)
+@fail_on_option
 @click.option("--verbose", "-v", is_flag=True, help="Show what passed and what does not apply too.")
 @click.option("--no-fix", is_flag=True, help="Leave out how to fix what was found.")
 @click.pass_context
@@ -133,24 +86,22 @@ def check(
     sources = read_sources(inputs, stdin)
     sorted_inputs = sort_inputs(sources.documents, namespace)
     sorted_inputs.errors[:0] = map(str, sources.errors)
-    if policy_names:
-        policies, errors = policies_from_options(policy_names, stdin)
-    else:
-        policies = PolicySet()
-        errors = compile_policies(sorted_inputs.policies.values(), policies)
-        if not sorted_inputs.policies:
-            policies.put(profile_policy(DEFAULT_PROFILE))
-    sorted_inputs.errors += errors
+    policies = policies_for(sorted_inputs, policy_names, stdin)
     run = judge(sorted_inputs, sources, policies, datetime.now(UTC))
-    for line in (*sorted_inputs.errors, *_shortened(sorted_inputs.warnings)):
-        click.echo(printable(line), err=True)
-    if not run.workloads:
-        click.echo(f"no workload found in {', '.join(map(printable, inputs))}", err=True)
+    report_problems(sorted_inputs, inputs)
     if output_format == "json":
         click.echo(render_json(run))
     elif run.workloads:
         click.echo(render_text(run, terminal_look(verbose=verbose, fixes=not no_fix)), nl=False)
-    ctx.exit(_exit_code(run, _FAIL_ON[fail_on]))
+    ctx.exit(exit_code(run, FAIL_ON[fail_on]))
+
+
+def report_problems(inputs: Inputs, names: Sequence[str]) -> None:
+    """Write to standard error what could not be read or used."""
+    for line in (*inputs.errors, *_shortened(inputs.warnings)):
+        click.echo(printable(line), err=True)
+    if not inputs.workloads:
+        click.echo(f"no workload found in {', '.join(map(printable, names))}", err=True)
 
 
 def _shortened(warnings: list[str]) -> list[str]:
@@ -161,7 +112,8 @@ def _shortened(warnings: list[str]) -> list[str]:
     return [*warnings[:_MOST_WARNINGS], f"... and {left} more warnings"]
 
 
-def _exit_code(run: Run, fail_on: Severity | None) -> int:
+def exit_code(run: Run, fail_on: Severity | None) -> int:
+    """Return what to tell the caller; `fail_on`: the least severity that counts, None for none."""
     if run.input_errors or not run.workloads:
         return BAD_INPUT
     if fail_on is not None and any(

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from readiness.api.vocabulary import API_VERSION, GROUP
 from readiness.errors import FieldError, PolicyError
-from readiness.evaluate.evaluator import evaluate
+from readiness.evaluate.evaluator import Report, evaluate
 from readiness.evaluate.exemptions import Exemption
 from readiness.evaluate.policy import PolicySet, profile_policy
 from readiness.evaluate.profiles import PROFILES
@@ -74,13 +74,7 @@ class Inputs:
         if workload.controlled:  # its pods are those of its owner, which is judged
             self.other += 1
             return
-        record = WorkloadRecord(
-            workload.ref,
-            workload.labels,
-            workload.template_labels,
-            workload.replicas,
-            source.document,
-        )
+        record = record_of(workload)
         _ = workload.containers  # without a list of containers no check can say anything
         key: ObjectRef | str = workload.ref
         if workload.metadata.get("name"):
@@ -124,6 +118,17 @@ class Inputs:
         return earlier is not None
 
 
+def record_of(workload: Workload) -> WorkloadRecord:
+    """Return what the inventory keeps of a workload."""
+    return WorkloadRecord(
+        workload.ref,
+        workload.labels,
+        workload.template_labels,
+        workload.replicas,
+        workload.document,
+    )
+
+
 def sort_inputs(documents: Iterable[SourceDocument], default_namespace: str) -> Inputs:
     """File objects by what they are for."""
     inputs = Inputs(default_namespace)
@@ -151,6 +156,22 @@ def _refuse_misspelt_group(document: Mapping[str, Any]) -> None:
     if kind is not None and "." not in group:
         wanted = f"{kind.group}/v1" if kind.group else "v1"
         raise FieldError("apiVersion", f"{wanted} for a {kind.kind}", document["apiVersion"])
+
+
+def policies_for(inputs: Inputs, names: Sequence[str], stdin: BinaryIO) -> PolicySet:
+    """Return the policies to judge by: those named, or those among the input, or the default.
+
+    What is wrong with them is put into the errors of the input.
+    """
+    if names:
+        policies, errors = policies_from_options(names, stdin)
+    else:
+        policies = PolicySet()
+        errors = compile_policies(inputs.policies.values(), policies)
+        if not inputs.policies:
+            policies.put(profile_policy(DEFAULT_PROFILE))
+    inputs.errors += errors
+    return policies
 
 
 def policies_from_options(values: Sequence[str], stdin: BinaryIO) -> tuple[PolicySet, list[str]]:
@@ -196,7 +217,7 @@ def compile_policies(documents: Iterable[SourceDocument], policies: PolicySet) -
 
 
 def compile_exemptions(
-    documents: Iterable[SourceDocument], default_namespace: str
+    documents: Iterable[SourceDocument], default_namespace: str, policies: PolicySet
 ) -> tuple[dict[str, list[Exemption]], list[str]]:
     """Return the exemptions that manifests describe, by namespace, and what is wrong."""
     found: dict[str, list[Exemption]] = defaultdict(list)
@@ -207,7 +228,9 @@ def compile_exemptions(
         )
 
         try:
-            exemption = compile_exemption(source.document, default_namespace)
+            exemption = compile_exemption(
+                source.document, default_namespace, policies.custom_checks
+            )
         except PolicyError as error:
             errors.append(f"{source.place}: {describe(source.document)}: {error}")
             continue
@@ -215,26 +238,53 @@ def compile_exemptions(
     return found, errors
 
 
-def judge(inputs: Inputs, sources: Sources, policies: PolicySet, now: datetime) -> Run:
-    """Evaluate every workload; errors and warnings met on the way are put into `inputs`."""
-    exemptions, errors = compile_exemptions(inputs.exemptions.values(), inputs.default_namespace)
-    inputs.errors += errors
-    snapshot = Snapshot(inputs.inventory, now, Origin.FILES)
-    unknown: dict[str, set[str]] = defaultdict(set)
-    judged = []
-    for workload, source in inputs.workloads.values():
-        namespace = snapshot.namespace(workload.namespace)
-        matching = policies.matching(
+class Judge:
+    """Evaluates workloads from files; what is wrong with exemptions is put into `inputs`."""
+
+    def __init__(self, inputs: Inputs, policies: PolicySet, now: datetime) -> None:
+        exemptions, errors = compile_exemptions(
+            inputs.exemptions.values(), inputs.default_namespace, policies
+        )
+        inputs.errors += errors
+        self._exemptions = exemptions
+        self._policies = policies
+        self._snapshot = Snapshot(inputs.inventory, now, Origin.FILES)
+        # By policy: namespaces that it was taken to match for want of their labels.
+        self.assumed: dict[str, set[str]] = defaultdict(set)
+
+    def report(self, workload: Workload) -> Report:
+        """Return what the policies say of a workload."""
+        namespace = self._snapshot.namespace(workload.namespace)
+        matching = self._policies.matching(
             workload.ref, workload.labels, None if namespace is None else namespace.labels
         )
         if namespace is None:
             for policy in matching:
                 if policy.namespace_selector is not None:
-                    unknown[policy.name].add(workload.namespace)
-        effective = policies.effective(matching, now)
-        report = evaluate(workload, snapshot, effective, exemptions[workload.namespace])
-        judged.append(Judged(workload.api_version, source.file, source.line, report))
-    inputs.warnings += _unknown_namespaces(unknown)
+                    self.assumed[policy.name].add(workload.namespace)
+        effective = self._policies.effective(matching, self._snapshot.now)
+        return evaluate(workload, self._snapshot, effective, self._exemptions[workload.namespace])
+
+
+def judge(inputs: Inputs, sources: Sources, policies: PolicySet, now: datetime) -> Run:
+    """Evaluate every workload; errors and warnings met on the way are put into `inputs`."""
+    judge_of = Judge(inputs, policies, now)
+    judged = [
+        Judged(
+            workload.api_version,
+            source.file,
+            source.line,
+            judge_of.report(workload),
+            source.document,
+        )
+        for workload, source in inputs.workloads.values()
+    ]
+    inputs.warnings += _unknown_namespaces(judge_of.assumed)
+    return run_of(judged, inputs, sources, policies)
+
+
+def run_of(judged: Iterable[Judged], inputs: Inputs, sources: Sources, policies: PolicySet) -> Run:
+    """Return workloads judged, with how much was looked at."""
     return Run(
         workloads=tuple(judged),
         policies=tuple(sorted(policy.name for policy in policies)),

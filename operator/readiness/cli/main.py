@@ -22,6 +22,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("readiness.cli.check:check", "Judge manifests from files, directories or stdin."),
     "checks": ("readiness.cli.checks:checks", "List all checks, with their severities."),
     "explain": ("readiness.cli.explain:explain", "Say what a check finds, why, and how to fix it."),
+    "fix": ("readiness.cli.fix:fix", "Change manifests where the fix is certain."),
     "run": ("readiness.cli.run:run", "Run the operator."),
     "uninstall": (
         "readiness.cli.uninstall:uninstall",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,7 +50,7 @@ def compile_policy(document: Mapping[str, Any]) -> Policy:
 
     Raises:
         PolicyError: names every field at fault. Its reason is one of InvalidSpec, InvalidSelector,
-            UnknownCheck, DuplicateCheck, InvalidParams.
+            UnknownCheck, DuplicateCheck, InvalidParams, InvalidExpression.
     """
     manifest = _validate(v1alpha1.ReadinessPolicy, document)
     spec = manifest.spec
@@ -64,11 +64,13 @@ def compile_policy(document: Mapping[str, Any]) -> Policy:
     )
     workload_selector = _selector(match.workload_selector, "spec.match.workloadSelector", problems)
     settings = _settings(spec, problems)
-    _require_known(not_exemptable, "spec.exemptions.notExemptable", problems)
+    custom = _custom_settings(spec.custom_checks or (), manifest.metadata.name, problems)
+    own_ids = frozenset(check.id for check in spec.custom_checks or ())
+    _require_known(not_exemptable, "spec.exemptions.notExemptable", problems, own_ids)
     problems.raise_if_any()
     return Policy(
         name=manifest.metadata.name,
-        settings=settings,
+        settings=settings | custom,
         enforcement=spec.enforcement or Enforcement.AUDIT,
         enforce_from=spec.enforce_from,
         namespace_selector=namespace_selector,
@@ -82,11 +84,21 @@ def compile_policy(document: Mapping[str, Any]) -> Policy:
         else DEFAULT_GRACE_PERIOD,
         max_exemption=parse_duration(rules.max_duration) if rules.max_duration else None,
         not_exemptable=frozenset(not_exemptable),
+        custom_checks=frozenset(custom),
     )
 
 
-def compile_exemption(document: Mapping[str, Any], default_namespace: str = "default") -> Exemption:
+def compile_exemption(
+    document: Mapping[str, Any],
+    default_namespace: str = "default",
+    custom_checks: Collection[str] = (),
+) -> Exemption:
     """Return the exemption a ReadinessExemption manifest describes.
+
+    Args:
+        document: the manifest.
+        default_namespace: where it lives when it does not say.
+        custom_checks: ids of the custom checks of the policies there are.
 
     Raises:
         PolicyError: names every field at fault. Its reason is one of InvalidSpec, InvalidSelector,
@@ -105,7 +117,7 @@ def compile_exemption(document: Mapping[str, Any], default_namespace: str = "def
                 target.kind, target.name, _selector(target.selector, f"{path}.selector", problems)
             )
         )
-    _require_known(spec.checks, "spec.checks", problems)
+    _require_known(spec.checks, "spec.checks", problems, custom_checks)
     problems.raise_if_any()
     return Exemption(
         namespace=manifest.metadata.namespace or default_namespace,
@@ -173,6 +185,33 @@ def _settings(spec: v1alpha1.ReadinessPolicySpec, problems: _Problems) -> dict[s
     return settings
 
 
+def _custom_settings(
+    custom_checks: Sequence[v1alpha1.CustomCheck], policy: str, problems: _Problems
+) -> dict[str, CheckSetting]:
+    """Return what the policy asks of its own checks."""
+    if not custom_checks:
+        return {}
+    # Policies without any do not wait for the CEL library.
+    from readiness.evaluate.custom_checks import ExpressionError, custom_check  # noqa: PLC0415
+
+    settings: dict[str, CheckSetting] = {}
+    seen: set[str] = set()
+    for index, custom in enumerate(custom_checks):
+        path = f"spec.customChecks[{index}]"
+        if custom.id in all_checks():
+            problems.add("DuplicateCheck", f'{path}.id: "{custom.id}" is a built-in check')
+        elif custom.id in seen:
+            problems.add("DuplicateCheck", f'{path}.id: "{custom.id}" stands here twice')
+        seen.add(custom.id)
+        try:
+            check, params = custom_check(custom, policy)
+        except ExpressionError as error:
+            problems.add("InvalidExpression", f"{path}.expression: {error}")
+            continue
+        settings[check.id] = CheckSetting(check, Severity(custom.severity), params)
+    return settings
+
+
 def _severity(
     setting: v1alpha1.CheckSetting, check: Check, inherited: CheckSetting | None
 ) -> Severity | None:
@@ -202,9 +241,11 @@ class _NoParams:
     """Parameters of a check that takes none."""
 
 
-def _require_known(ids: Sequence[str], path: str, problems: _Problems) -> None:
+def _require_known(
+    ids: Sequence[str], path: str, problems: _Problems, custom_checks: Collection[str]
+) -> None:
     for index, id in enumerate(ids):
-        if id not in all_checks():
+        if id not in all_checks() and id not in custom_checks:
             problems.add("UnknownCheck", _unknown(f"{path}[{index}]", id))
 
 

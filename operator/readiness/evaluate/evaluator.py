@@ -9,10 +9,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from readiness.api.vocabulary import Result, Severity
-from readiness.checks.base import CannotTell, Check, Finding, Outcome, Skip
+from readiness.checks.base import CannotTell, Check, Finding, Fix, Outcome, Skip
 from readiness.errors import FieldError
 from readiness.evaluate.exemptions import Exemption, exemptions_of
 from readiness.evaluate.policy import EffectiveCheck, EffectivePolicy, Variant
+from readiness.model.duration import after
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import ObjectRef, Workload
 
@@ -36,6 +37,7 @@ class CheckResult(NamedTuple):
         policy: the policy that asks for the check.
         waits_until: end of the grace period that turned a failure into a warning; else None.
         crashed: whether the check itself failed, a bug of it.
+        fix: what makes the finding go away; None where that is not certain.
     """
 
     check: Check
@@ -48,6 +50,7 @@ class CheckResult(NamedTuple):
     exempt: bool = False
     waits_until: datetime | None = None
     crashed: bool = False
+    fix: Fix | None = None
 
     @property
     def counts(self) -> bool:
@@ -146,6 +149,7 @@ def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
         finding.message,
         finding.path,
         finding.container,
+        fix=finding.fix,
     )
     exemption = _exemption(finding, snapshot, policy, effective, exemptions)
     if exemption is not None:
@@ -194,10 +198,13 @@ def _grace_ends(
     """Return when the workload must have its companions, None when that is over or never was."""
     if not effective.grace_period or snapshot.origin is Origin.FILES:
         return None
-    created = workload.created
+    try:
+        created = workload.created
+    except FieldError:
+        return None
     if created is None:
         return None
-    end = created + effective.grace_period
+    end = after(created, effective.grace_period)
     return end if snapshot.now < end else None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from readiness.errors import FieldError
+from readiness.model.duration import after
 from readiness.model.label_selector import LabelSelector
 from readiness.model.workload import Workload
 
@@ -24,7 +26,12 @@ class ExemptionTarget:
             return False
         if self.name is not None:
             return workload.name == self.name
-        return self.selector is not None and self.selector.matches(workload.labels)
+        if self.selector is None:
+            return False
+        try:
+            return self.selector.matches(workload.labels)
+        except FieldError:  # labels that nobody can read accept nothing: the findings count
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Exemption:
         """Return when it ends: at its expiry, or earlier where a policy limits how long."""
         if max_duration is None or self.created is None:
             return self.expires_at
-        return min(self.expires_at, self.created + max_duration)
+        return min(self.expires_at, after(self.created, max_duration))
 
     def concerns(self, workload: Workload) -> bool:
         """Return whether it is about this workload, expired or not."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from readiness.api.vocabulary import ALWAYS_EXCLUDED_NAMESPACES, Enforcement, Severity
+from readiness.api.vocabulary import ALWAYS_EXCLUDED_NAMESPACES, Category, Enforcement, Severity
 from readiness.checks.base import Check, Scope
 from readiness.checks.registry import all_checks
 from readiness.evaluate.profiles import profile
@@ -43,6 +43,7 @@ class Policy:
         kinds: kinds of workloads it is about; None means all.
         grace_period: how long a workload may wait for its companions under Strict.
         max_exemption: longest time an exemption may last; None means any.
+        custom_checks: which of the settings are about checks of the policy's own.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Policy:
     grace_period: timedelta = DEFAULT_GRACE_PERIOD
     max_exemption: timedelta | None = None
     not_exemptable: frozenset[str] = frozenset()
+    custom_checks: frozenset[str] = frozenset()
 
     def enforcement_at(self, now: datetime) -> Enforcement:
         """Return the enforcement in force: before enforceFrom, Strict acts as Warn."""
@@ -169,7 +171,7 @@ def combine(policies: Iterable[Policy], now: datetime) -> EffectivePolicy:
     """Merge the policies that match a workload: for each check the strictest wins."""
     ordered = sorted(policies, key=lambda policy: policy.name)
     effective = []
-    for id, check in all_checks().items():
+    for id, check in _asked_for(ordered).items():
         asking = [policy for policy in ordered if id in policy.settings]
         if asking:
             effective.append(_combine_check(id, check, asking, now))
@@ -183,6 +185,24 @@ def combine(policies: Iterable[Policy], now: datetime) -> EffectivePolicy:
         max_exemption=min(limits, default=None),
         next_change=min(upcoming, default=None),
     )
+
+
+def _asked_for(policies: list[Policy]) -> Mapping[str, Check]:
+    """Return all checks that policies may ask for: the catalogue and their custom checks.
+
+    Of custom checks with one id the first policy by name says what category it is of.
+    """
+    catalogue = all_checks()
+    custom: dict[str, Check] = {}
+    for policy in policies:
+        for id in policy.custom_checks:
+            custom.setdefault(id, policy.settings[id].check)
+    if not custom:
+        return catalogue
+    categories = list(Category)
+    checks = [*catalogue.values(), *custom.values()]
+    checks.sort(key=lambda check: (categories.index(check.category), check.id))
+    return {check.id: check for check in checks}
 
 
 def _combine_check(id: str, check: Check, asking: list[Policy], now: datetime) -> EffectiveCheck:
@@ -230,6 +250,11 @@ class PolicySet:
         """Forget a policy; an unknown name is no error."""
         self._policies.pop(name, None)
         self._combined.clear()
+
+    @property
+    def custom_checks(self) -> frozenset[str]:
+        """Ids of all custom checks of these policies."""
+        return frozenset().union(*(policy.custom_checks for policy in self._policies.values()))
 
     def get(self, name: str) -> Policy | None:
         """Return a policy by name."""

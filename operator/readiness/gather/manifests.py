@@ -209,7 +209,10 @@ def _parse_json(text: str) -> list[Manifest] | None:
     if not text.lstrip().startswith("{"):
         return None
     decoder = json.JSONDecoder(
-        object_pairs_hook=_no_duplicates, parse_float=plain_value, parse_constant=_refuse
+        object_pairs_hook=_no_duplicates,
+        parse_int=plain_value,
+        parse_float=plain_value,
+        parse_constant=_refuse,
     )
     found: list[Manifest] = []
     position, line = 0, 1

@@ -139,15 +139,19 @@ class DisruptionBudget(Companion):
             return self.min_available.rounded_up(expected)
         return 0
 
-    def disruptions_allowed(self, expected: int) -> int:
+    def disruptions_allowed(self, expected: int, uncounted: int = 0) -> int:
         """Return how many of `expected` healthy pods may be evicted at once.
 
         With neither field set the controller expects no pods, and then it allows nothing
         (getExpectedPodCount and updatePdbStatus in disruption.go).
+
+        Args:
+            expected: the pods it expects.
+            uncounted: healthy pods it leaves out of these, those without a controller.
         """
         if self.max_unavailable is None and self.min_available is None:
             return 0
-        return max(0, expected - self.desired_healthy(expected))
+        return max(0, expected + uncounted - self.desired_healthy(expected))
 
     @property
     def rule(self) -> str:

@@ -218,7 +218,7 @@ def walk_containers(pod_spec: Fields, pod_path: str) -> Iterator[Container]:
         FieldError: when a list of containers is not one, or holds something else than maps.
     """
     for path, fields in mappings(pod_spec, "initContainers", pod_path):
-        sidecar = fields.get("restartPolicy") == "Always"
+        sidecar = text(fields, "restartPolicy", path) == "Always"
         kind = ContainerKind.SIDECAR if sidecar else ContainerKind.INIT
         yield Container(fields, path, kind, pod_spec, pod_path)
     for path, fields in mappings(pod_spec, "containers", pod_path):

@@ -8,7 +8,7 @@ is no sign.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
@@ -37,3 +37,11 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(**amounts)
     except OverflowError:
         raise ValueError(f'"{text}" is too long a duration') from None
+
+
+def after(moment: datetime, duration: timedelta) -> datetime:
+    """Return the moment a duration later; the last there is when it is beyond the calendar."""
+    try:
+        return moment + duration
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

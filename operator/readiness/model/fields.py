@@ -106,6 +106,15 @@ def integer(parent: Fields, key: str, path: str) -> int | None:
     raise FieldError(join(path, key), "a whole number", value)
 
 
+def integers(parent: Fields, key: str, path: str) -> list[int]:
+    """Return the list of whole numbers at `parent[key]`; empty when absent."""
+    items = sequence(parent, key, path)
+    for index, item in enumerate(items):
+        if type(item) is not int:
+            raise FieldError(f"{join(path, key)}[{index}]", "a whole number", item)
+    return items
+
+
 def boolean(parent: Fields, key: str, path: str) -> bool | None:
     """Return the truth value at `parent[key]`; None when absent."""
     value = parent.get(key)
@@ -139,10 +148,9 @@ def timestamp(parent: Fields, key: str, path: str) -> datetime | None:
     if type(value) is str:
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # the latter at the ends of time, in other zones
+            pass
     raise FieldError(join(path, key), 'an RFC 3339 time such as "2026-12-01T00:00:00Z"', value)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from readiness.errors import FieldError
 
-_PERCENT = re.compile(r"[0-9]+%")
+# More digits than any number of pods has; controllers fail at those that overflow.
+_PERCENT = re.compile(r"[0-9]{1,9}%")
 
 
 @dataclass(frozen=True, slots=True)

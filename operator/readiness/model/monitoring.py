@@ -22,7 +22,10 @@ from readiness.model.label_selector import LabelSelector, parse_label_selector
 from readiness.model.workload import ObjectRef
 
 # Label matchers of PromQL that ask for a value: `namespace="shop"`, `pod=~"web-.*"`.
-_MATCHER = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)\s*=~?\s*(?:"([^"]*)"|\'([^\']*)\')')
+# Only from the beginning of a word on: an expression may be as long as an object may be.
+_MATCHER = re.compile(
+    r'(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)\s*=~?\s*(?:"([^"]*)"|\'([^\']*)\')'
+)
 # Names within such a value; what is left of a regular expression holds no name.
 _WORD = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 ANY_NAMESPACE = "*"

@@ -18,6 +18,7 @@ from readiness.model.companions import (
     Service,
     VerticalAutoscaler,
 )
+from readiness.model.duration import after
 from readiness.model.inventory import Inventory, WorkloadRecord
 from readiness.model.monitoring import Alert, PodMonitor, PrometheusRule, ServiceMonitor
 from readiness.model.network_policy import NetworkPolicy
@@ -158,7 +159,7 @@ class Snapshot:
             FieldError: when the time of its last change is no time.
         """
         since = condition.since
-        return since is not None and self.is_past(since + longer_than)
+        return since is not None and self.is_past(after(since, longer_than))
 
     def is_past(self, moment: datetime) -> bool:
         """Return whether a moment is over.

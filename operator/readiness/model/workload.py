@@ -71,9 +71,11 @@ WATCHED_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 
 def workload_kind(document: Fields) -> WorkloadKind | None:
     """Return what kind of workload a manifest is, None when it is none."""
-    kind = WORKLOAD_KINDS.get(document.get("kind"))  # type: ignore[arg-type] # any value may be there
-    api_version = document.get("apiVersion")
-    if kind is None or not isinstance(api_version, str):
+    name, api_version = document.get("kind"), document.get("apiVersion")
+    if not isinstance(name, str) or not isinstance(api_version, str):
+        return None
+    kind = WORKLOAD_KINDS.get(name)
+    if kind is None:
         return None
     group = api_version.rpartition("/")[0]
     # Deployments and DaemonSets lived in extensions/v1beta1 until 1.16.

@@ -7,6 +7,7 @@ from typing import Any
 
 from readiness.api.vocabulary import Result
 from readiness.evaluate.evaluator import CheckResult, Readiness
+from readiness.remediate.patch import operations
 from readiness.report.summary import Judged, Run
 
 
@@ -30,12 +31,12 @@ def _workload(judged: Judged) -> dict[str, Any]:
         "line": judged.line,
         # Neither what can't be told nor what no policy applies to is ready.
         "ready": judged.readiness is Readiness.READY,
-        "results": [_result(result) for result in judged.report.results],
+        "results": [_result(result, judged) for result in judged.report.results],
     }
 
 
-def _result(result: CheckResult) -> dict[str, Any]:
-    return {
+def _result(result: CheckResult, judged: Judged) -> dict[str, Any]:
+    written: dict[str, Any] = {
         "check": result.check.id,
         "category": result.check.category.id,
         "severity": result.severity.value,
@@ -45,6 +46,13 @@ def _result(result: CheckResult) -> dict[str, Any]:
         "exempt": result.exempt,
         "policy": result.policy,
     }
+    if result.fix is not None and result.counts:
+        written["fix"] = {
+            "safety": result.fix.safety.value,
+            "explanation": result.fix.explanation,
+            "patch": operations(judged.document, result.fix),
+        }
+    return written
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -8,16 +8,18 @@ from functools import cached_property
 
 from readiness.api.vocabulary import Result, Severity
 from readiness.evaluate.evaluator import CheckResult, Readiness, Report
+from readiness.model.fields import Fields
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One workload with its report and the place it was read from."""
+    """One workload with its report, the place it was read from, and its manifest."""
 
     api_version: str
     file: str
     line: int
     report: Report
+    document: Fields
 
     @property
     def readiness(self) -> Readiness | None:
