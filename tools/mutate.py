@@ -218,7 +218,7 @@ class Fixtures:
         for user in self._users.get(module, []):
             importlib.reload(sys.modules[user])
         for name in self._checks(module):
-            check = sys.modules[name].CHECK  # type: ignore[attr-defined] # every check has one
+            check = sys.modules[name].CHECK
             for fixture in self._by_check[check.id]:
                 expected = fixture.outcome, fixture.expected
                 if self._judge(check, fixture) != expected:  # type: ignore[arg-type]

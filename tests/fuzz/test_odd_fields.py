@@ -143,7 +143,7 @@ def test_a_field_of_the_wrong_type_makes_no_failing_check_pass(check_id: str) ->
     assert wrong == []
 
 
-_ODD = (None, True, [], {}, [None], [[]], {"": None}, [{"name": []}])
+_ODD: tuple[Any, ...] = (None, True, [], {}, [None], [[]], {"": None}, [{"name": []}])
 _ANYTHING: tuple[Any, ...] = (*ODD_TEXTS, *ODD_NUMBERS, *_ODD)
 
 

@@ -19,7 +19,8 @@ from typing import NamedTuple
 # and written flat: so the engine finds the few characters that a match can begin with.
 _DATABASE = re.compile(
     r"postgres[\w+]*://|mysql[\w+]*://|mariadb[\w+]*://|mongodb[\w+]*://|sqlserver[\w+]*://"
-    r"|mssql[\w+]*://|jdbc:|@tcp\(|server=[^;]{0,999};|data source=[^;]{0,999};|ssl[-_ ]?mode|usessl|--skip-ssl"
+    r"|mssql[\w+]*://|jdbc:|@tcp\(|server=[^;]{0,999};|data source=[^;]{0,999};|ssl[-_ ]?mode"
+    r"|usessl|--skip-ssl"
 )
 _UNENCRYPTED = re.compile(
     r"""
