@@ -44,8 +44,9 @@ CHECK = Check(
         "already stopped listening."
     ),
     remediation=(
-        "Set lifecycle.preStop on the container, such as `sleep: {seconds: 10}`, or have the "
-        "application go on serving after SIGTERM and set terminationGracePeriodSeconds above 30."
+        "Set lifecycle.preStop on the container, such as `sleep: {seconds: 10}` (less than "
+        "terminationGracePeriodSeconds), or have the application go on serving after SIGTERM and "
+        "set terminationGracePeriodSeconds above 30."
     ),
     reference=Reference(
         checklist="Deployment Process: Rolling updates",
