@@ -88,3 +88,22 @@ def test_amount_that_is_no_quantity_is_named(check_id: str) -> None:
 
     with pytest.raises(FieldError, match=r"containers\[0\]\.resources\.requests\.cpu must be"):
         all_checks()[check_id].run(Workload(document), snapshot_of([document]))
+
+
+@pytest.mark.parametrize("check_id", ["suspicious-quantity", "memory-overcommitted"])
+def test_amount_beyond_all_quantities_is_named(check_id: str) -> None:
+    """JSON has whole numbers of any length; arithmetic with them would take for ever."""
+    resources = {"requests": {"memory": 10**400}, "limits": {"memory": 10**401}}
+    document = deployment({"resources": resources})
+
+    with pytest.raises(FieldError, match=r"containers\[0\]\.resources\.\w+\.memory must be"):
+        all_checks()[check_id].run(Workload(document), snapshot_of([document]))
+
+
+def test_amount_with_more_digits_than_a_suffix_leaves_room_for_is_suspicious() -> None:
+    document = deployment({"resources": {"requests": {"cpu": "9" * 64}}})
+
+    outcome = all_checks()["suspicious-quantity"].run(Workload(document), snapshot_of([document]))
+
+    assert isinstance(outcome, list)
+    assert [finding.fix for finding in outcome] == [None]

@@ -128,3 +128,30 @@ def test_json(text: str, found: list[Any]) -> None:
 )
 def test_json_that_is_none(text: str) -> None:
     assert isinstance(read(text)[-1], Malformed)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        (r"\ud83e\udd86", "🦆"),
+        (r"a\ud83eb", "a\ufffdb"),
+        (r"\udd86\ud83e", "\ufffd\ufffd"),
+        (r"\ud83e\ud83e\udd86", "\ufffd🦆"),
+        (r"\\ud83e", r"\ud83e"),
+    ],
+)
+def test_halves_of_surrogate_pairs_stand_for_no_character(written: str, read_as: str) -> None:
+    """As the API server reads them; nobody could print a text that holds one."""
+    # The second text is one that only a JSON parser reads.
+    text = f'{{"a": "{written}", "b": "\\ud83e\\udd86"}}'
+
+    assert read(text) == [(1, {"a": read_as, "b": "🦆"})]
+
+
+def test_numbers_of_json_are_those_of_yaml() -> None:
+    """A whole number beyond 64 bits becomes one with a fraction, as in the API server."""
+    digits = "9" * 400
+
+    ((_, value),) = read(f'{{"a": "\\ud83e\\udd86", "b": 12, "c": {digits[:30]}, "d": {digits}}}')
+
+    assert value == {"a": "🦆", "b": 12, "c": 1e30, "d": digits}

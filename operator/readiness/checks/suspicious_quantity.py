@@ -84,6 +84,9 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
     return findings
 
 
+_LONGEST_FIGURE = 20  # with a suffix it would be out of any bounds, and of those of a quantity
+
+
 def _fix(field_path: str, amounts: Fields) -> Fix | None:
     """Return what was most likely meant: the same figure with the usual suffix."""
     resource = field_path.rpartition(".")[2]
@@ -91,7 +94,11 @@ def _fix(field_path: str, amounts: Fields) -> Fix | None:
     suffix = "m" if resource == "cpu" else "Mi"
     meant = f"{figure}{suffix}"
     least, most = _BOUNDS.get(resource, (0, 0))
-    if not figure.isdecimal() or not least <= parse_quantity(meant) <= most:
+    if (
+        not figure.isdecimal()
+        or len(figure) > _LONGEST_FIGURE
+        or not least <= parse_quantity(meant) <= most
+    ):
         return None
     explanation = f"it looks as if {meant} was meant; whoever wrote it has to say so"
     return Fix((Edit(field_path, meant),), Safety.DISPLAY_ONLY, explanation)

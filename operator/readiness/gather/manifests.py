@@ -200,6 +200,14 @@ def _blank_unreadable(text: str, boundaries: _Boundaries) -> tuple[str, list[Mal
     return "\n".join(lines), problems
 
 
+# Halves of surrogate pairs stand for no character; as encoding/json of Go, put U+FFFD there.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+
+
 def _parse_json(text: str) -> list[Manifest] | None:
     """Return the objects of a JSON text, None when it is none.
 
@@ -208,6 +216,7 @@ def _parse_json(text: str) -> list[Manifest] | None:
     """
     if not text.lstrip().startswith("{"):
         return None
+    text = _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
     decoder = json.JSONDecoder(
         object_pairs_hook=_no_duplicates,
         parse_int=plain_value,

@@ -87,7 +87,7 @@ def quantity(value: object, path: str) -> Fraction | None:
             return parse_quantity(value)
         except QuantityError:
             raise FieldError(path, "a quantity such as 500m, 1.5 or 128Mi", value) from None
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_LONGEST:
         return Fraction(value)
     if isinstance(value, float):
         try:
