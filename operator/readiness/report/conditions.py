@@ -35,9 +35,8 @@ class ConditionState:
 class SeenCondition(NamedTuple):
     """A condition as an object carries it.
 
-    The message is kept as its hash in this process: of ten thousand workloads with a dozen
-    conditions each, the messages would be most of the operator's memory, and all that is asked of
-    them is whether they are still the same.
+    The message is kept as its hash in this process: all that is asked of it is whether it is still
+    the same. With 3,000 workloads that is a few MiB less (`make bench`: 171 instead of 177).
     """
 
     type: str
