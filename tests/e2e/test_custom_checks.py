@@ -22,9 +22,9 @@ import pytest
 
 from readiness.api.v1alpha1 import CustomCheck
 from readiness.checks.base import CannotTell, Skip
-from readiness.controller.projection import observe_workload
 from readiness.evaluate.custom_checks import custom_check
 from readiness.model.snapshot import Origin, Snapshot
+from readiness.watch.projection import observe_workload
 from tests.e2e.conftest import Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import deployment

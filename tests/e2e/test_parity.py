@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from readiness.controller.reconciler import Reconciler
-from readiness.controller.sync import Synchroniser
 from readiness.kube.client import KubeClient, load_configuration
 from readiness.model.workload import ObjectRef
 from readiness.publish.events import EventRecorder
 from readiness.telemetry.metrics import Metrics
+from readiness.watch.sync import Synchroniser
 from tests.e2e.conftest import Cluster
 from tests.support import ROOT
 

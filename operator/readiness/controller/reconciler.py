@@ -13,8 +13,6 @@ import structlog
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Enforcement
 from readiness.controller.announcer import Announcer
-from readiness.controller.cache import ClusterCache
-from readiness.controller.projection import Observed
 from readiness.controller.scoreboard import Scoreboard
 from readiness.controller.work_queue import Lane, WorkQueue
 from readiness.errors import ConflictError, NotFoundError, PolicyError
@@ -33,6 +31,8 @@ from readiness.publish.own_status import apply_own_status, with_times
 from readiness.report.conditions import ConditionState, agree, conditions_of
 from readiness.report.messages import not_ready_event, ready_event
 from readiness.telemetry.metrics import Metrics
+from readiness.watch.cache import ClusterCache
+from readiness.watch.projection import Observed
 
 logger = structlog.get_logger(__name__)
 

@@ -11,12 +11,12 @@ import structlog
 
 from readiness.controller.http_server import build_app, serving
 from readiness.controller.reconciler import Reconciler
-from readiness.controller.sync import WATCHED, Synchroniser
 from readiness.errors import ClusterError
 from readiness.kube.client import KubeClient, backoff, load_configuration
 from readiness.model.workload import ObjectRef
 from readiness.publish.events import EventRecorder
 from readiness.telemetry.metrics import Metrics
+from readiness.watch.sync import WATCHED, Synchroniser
 
 logger = structlog.get_logger(__name__)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from readiness.controller.projection import our_conditions
 from readiness.errors import ConflictError, NotFoundError
 from readiness.kube.client import KubeClient, load_configuration
 from readiness.kube.kinds import WORKLOADS
 from readiness.model.workload import ObjectRef
 from readiness.publish.conditions import apply_conditions
+from readiness.watch.projection import our_conditions
 
 
 async def remove_conditions(

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from readiness.controller.cache import ClusterCache
-from readiness.controller.feed import Feed, WatchEvent
 from readiness.errors import ClusterError, ForbiddenError, NotFoundError
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient, ResourceKind, backoff
+from readiness.watch.cache import ClusterCache
+from readiness.watch.feed import Feed, WatchEvent
 
 logger = structlog.get_logger(__name__)
 

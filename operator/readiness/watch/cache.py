@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from readiness.controller.projection import Observed, observe_workload, resource_version
 from readiness.errors import FieldError
 from readiness.kube import kinds
 from readiness.kube.client import ResourceKind
@@ -19,6 +18,7 @@ from readiness.model.companions import COMPANION_KINDS, Namespace, parse_compani
 from readiness.model.inventory import Inventory
 from readiness.model.workload import ObjectRef
 from readiness.report.conditions import ConditionState, agree
+from readiness.watch.projection import Observed, observe_workload, resource_version
 
 logger = structlog.get_logger(__name__)
 

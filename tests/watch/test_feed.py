@@ -8,9 +8,9 @@ import gc
 import kopf
 from kubernetes.aio.client import Configuration
 
-from readiness.controller.feed import Feed, WatchEvent, tuned_settings
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient
+from readiness.watch.feed import Feed, WatchEvent, tuned_settings
 
 
 def feed_of(client: KubeClient) -> Feed:

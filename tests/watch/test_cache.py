@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from readiness.controller.cache import ClusterCache
 from readiness.kube import kinds
 from readiness.kube.client import ResourceKind
 from readiness.model.workload import ObjectRef
 from readiness.report.conditions import ConditionState
+from readiness.watch.cache import ClusterCache
 
 DEPLOYMENTS = kinds.WORKLOADS["Deployment"]
 BUDGETS = kinds.COMPANIONS["policy", "PodDisruptionBudget"]

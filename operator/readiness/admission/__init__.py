@@ -1,0 +1,1 @@
+"""Strict mode: answers the API server before it stores a workload or one of our own kinds."""

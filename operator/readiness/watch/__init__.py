@@ -1,0 +1,1 @@
+"""Knows the cluster: lists and watches every kind and keeps what checks look at."""
