@@ -11,15 +11,13 @@ from typing import Any
 import structlog
 
 from readiness.api import reasons
-from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Enforcement
+from readiness.api.vocabulary import PRODUCTION_READY, Enforcement
 from readiness.controller.announcer import Announcer
 from readiness.controller.scoreboard import Scoreboard
 from readiness.controller.work_queue import Lane, WorkQueue
-from readiness.errors import ConflictError, NotFoundError, PolicyError
-from readiness.evaluate.compiling import compile_exemption, compile_policy
+from readiness.errors import ConflictError, NotFoundError
 from readiness.evaluate.evaluator import Readiness, Report, evaluate
-from readiness.evaluate.exemptions import Exemption
-from readiness.evaluate.policy import Policy, PolicySet
+from readiness.evaluate.policy import Policy
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient, ResourceKind
 from readiness.kube.kinds import WORKLOADS
@@ -33,6 +31,7 @@ from readiness.report.messages import not_ready_event, ready_event
 from readiness.telemetry.metrics import Metrics
 from readiness.watch.cache import ClusterCache
 from readiness.watch.projection import Observed
+from readiness.watch.rulebook import Rulebook, policy_key
 
 logger = structlog.get_logger(__name__)
 
@@ -49,20 +48,11 @@ _MOST_FAILING = 20
 _MANY = 100
 
 
-def policy_key(name: str) -> ObjectRef:
-    """Return the work queue's key for the status of a policy."""
-    return ObjectRef(GROUP, "ReadinessPolicy", "", name)
-
-
-def exemption_key(namespace: str, name: str) -> ObjectRef:
-    """Return the work queue's key for the status of an exemption."""
-    return ObjectRef(GROUP, "ReadinessExemption", namespace, name)
-
-
 class Reconciler:
-    """Knows the policies and exemptions in force and keeps every object true to them.
+    """Keeps every object true to the policies and exemptions in force.
 
     Attributes:
+        rulebook: the policies and exemptions in force.
         cache: the cluster as known.
         queue: what is to be brought up to date.
         scoreboard: the last report of every workload, counted.
@@ -87,11 +77,10 @@ class Reconciler:
         self.cache = ClusterCache(self._touched, self._manifest_changed)
         self.scoreboard = Scoreboard()
         self.announcer = Announcer(_SETTLE_SECONDS)
-        self.policies = PolicySet(operator_namespace)
-        self._policy_errors: dict[str, PolicyError] = {}
-        self._exemptions: dict[str, dict[str, Exemption]] = {}
-        self._exemption_errors: dict[ObjectRef, PolicyError] = {}
-        self._manifests: dict[ObjectRef, dict[str, Any]] = {}
+        self.rulebook = Rulebook(
+            operator_namespace, self._policy_changed, self._exemptions_changed
+        )
+        self.policies = self.rulebook.policies
         self._written: dict[ObjectRef, float] = {}
         self._unknown_past: set[ObjectRef] = set()
 
@@ -109,53 +98,11 @@ class Reconciler:
     def _manifest_changed(
         self, kind: ResourceKind, namespace: str, name: str, manifest: dict[str, Any] | None
     ) -> None:
-        if kind == kinds.POLICIES:
-            self._policy_changed(name, manifest)
-        else:
-            self._exemption_changed(namespace, name, manifest)
+        key = self.rulebook.put(kind, namespace, name, manifest)
+        self.queue.add(key, Lane.LAST if kind == kinds.POLICIES else Lane.URGENT)
 
-    def _policy_changed(self, name: str, manifest: dict[str, Any] | None) -> None:
-        key = policy_key(name)
-        old = self.policies.get(name)
-        if manifest is None:
-            self._manifests.pop(key, None)
-            self._policy_errors.pop(name, None)
-            self.policies.remove(name)
-            logger.info("policy deleted", policy=name)
-            self._requeue_matched(old, None)
-            self._custom_checks_changed(old, None)
-            return
-        self.queue.add(key, Lane.LAST)
-        if self._only_status_changed(key, manifest):
-            return
-        self._policy_errors.pop(name, None)
-        try:
-            new = compile_policy(manifest)
-        except PolicyError as error:
-            # The version accepted before stays in force: a typing error must not drop all findings.
-            self._policy_errors[name] = error
-            logger.warning(
-                "policy not accepted", policy=name, reason=error.reason, message=str(error)
-            )
-            return
-        if new == old:
-            return
-        self.policies.put(new)
-        logger.info("policy accepted", policy=name, checks=len(new.settings))
-        self._requeue_matched(old, new)
-        self._custom_checks_changed(old, new)
-
-    def _custom_checks_changed(self, old: Policy | None, new: Policy | None) -> None:
-        """Read the exemptions again that may name custom checks which came or went."""
-        before, after = (p.custom_checks if p else frozenset() for p in (old, new))
-        if before == after:
-            return
-        for key, manifest in self._manifests.items():
-            if key.kind == "ReadinessExemption":
-                self.queue.add(key)
-                self._compile_exemption(key, manifest)
-
-    def _requeue_matched(self, old: Policy | None, new: Policy | None) -> None:
+    def _policy_changed(self, old: Policy | None, new: Policy | None) -> None:
+        """Look again at what a policy was or is about."""
         for ref, observed in self.cache.workloads.items():
             record = observed.record
             labels = self.cache.namespace_labels(ref.namespace)
@@ -164,46 +111,17 @@ class Reconciler:
                 for policy in (old, new)
             ):
                 self.queue.add(ref, Lane.BULK)
+        if (old.custom_checks if old else frozenset()) != (
+            new.custom_checks if new else frozenset()
+        ):
+            for key in self.rulebook.manifests:
+                if key.kind == "ReadinessExemption":
+                    self.queue.add(key)
 
-    def _exemption_changed(
-        self, namespace: str, name: str, manifest: dict[str, Any] | None
-    ) -> None:
-        key = exemption_key(namespace, name)
-        self.queue.add(key)
-        if manifest is None:
-            self._manifests.pop(key, None)
-        elif self._only_status_changed(key, manifest):
-            return
-        self._compile_exemption(key, manifest)
-
-    def _compile_exemption(self, key: ObjectRef, manifest: dict[str, Any] | None) -> None:
-        """Put an exemption in force as it is now, and look again at what it may be about."""
-        namespace, name = key.namespace, key.name
-        of_namespace = self._exemptions.setdefault(namespace, {})
-        old = of_namespace.pop(name, None)
-        self._exemption_errors.pop(key, None)
-        new = None
-        if manifest is not None:
-            try:
-                new = compile_exemption(manifest, custom_checks=self.policies.custom_checks)
-            except PolicyError as error:
-                self._exemption_errors[key] = error
-            else:
-                of_namespace[name] = new
-        if not of_namespace:
-            del self._exemptions[namespace]
-        if new != old:
-            for ref in self.cache.inventory.workloads_in(namespace):
-                self.queue.add(ref)
-
-    def _only_status_changed(self, key: ObjectRef, manifest: dict[str, Any]) -> bool:
-        """Take in a manifest of ours; return whether it says what the one before did."""
-        before = self._manifests.get(key)
-        self._manifests[key] = manifest
-        return before is not None and all(
-            before["metadata"].get(field) == manifest["metadata"].get(field)
-            for field in ("uid", "generation")
-        )
+    def _exemptions_changed(self, namespace: str) -> None:
+        """Look again at what the exemptions of a namespace may be about."""
+        for ref in self.cache.inventory.workloads_in(namespace):
+            self.queue.add(ref)
 
     # Bringing one object up to date.
 
@@ -258,7 +176,7 @@ class Reconciler:
             self.kubernetes_version,
             self.cache.unavailable,
         )
-        exemptions = self._exemptions.get(ref.namespace, {}).values()
+        exemptions = self.rulebook.exemptions_in(ref.namespace)
         started = time.perf_counter()
         report = evaluate(
             observed.workload(), snapshot, self.policies.effective(policies, now), exemptions
@@ -342,14 +260,14 @@ class Reconciler:
     # Our own kinds.
 
     async def _reconcile_policy(self, key: ObjectRef) -> None:
-        manifest = self._manifests.get(key)
+        manifest = self.rulebook.manifests.get(key)
         if manifest is None:
             return
         wanted = self._policy_status(key.name, manifest["metadata"].get("generation") or 0)
         await self._write_own_status(kinds.POLICIES, key, manifest, wanted)
 
     def _policy_status(self, name: str, generation: int) -> dict[str, Any]:
-        error = self._policy_errors.get(name)
+        error = self.rulebook.policy_errors.get(name)
         policy = self.policies.get(name)
         status: dict[str, Any] = {"observedGeneration": generation}
         if error is None:
@@ -386,12 +304,12 @@ class Reconciler:
         return status
 
     async def _reconcile_exemption(self, key: ObjectRef) -> None:
-        manifest = self._manifests.get(key)
+        manifest = self.rulebook.manifests.get(key)
         if manifest is None:
             return
         generation = manifest["metadata"].get("generation") or 0
-        error = self._exemption_errors.get(key)
-        exemption = self._exemptions.get(key.namespace, {}).get(key.name)
+        error = self.rulebook.exemption_errors.get(key)
+        exemption = self.rulebook.exemption(key)
         if exemption is None:
             active = ("False", reasons.INVALID, str(error))
         else:
@@ -419,8 +337,8 @@ class Reconciler:
         if status is None:
             return
         stored = await apply_own_status(self._client, kind, manifest, status)
-        if key in self._manifests:
-            self._manifests[key] = stored
+        if key in self.rulebook.manifests:
+            self.rulebook.manifests[key] = stored
 
 
 def _condition(type_: str, state: tuple[str, str, str], generation: int) -> dict[str, Any]:
