@@ -215,6 +215,19 @@ class CustomCheck(Model):
     )
 
 
+class BreakGlass(Model):
+    """Who may get a workload past Strict in an emergency."""
+
+    groups: list[Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]] = Field(
+        min_length=1,
+        max_length=64,
+        description="Groups whose members may: a workload they apply with the annotation "
+        "readiness.dev/break-glass, which holds the reason, is let through with a warning and an "
+        "event.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+
+
 class Strict(Model):
     """How enforcement Strict behaves."""
 
@@ -222,6 +235,16 @@ class Strict(Model):
         default=None,
         description="How long a new workload may wait for its companions (autoscaler, disruption "
         "budget, Service) before their absence counts, such as 10m or 1h30m. Absent: 10m.",
+    )
+    existing_violations: Literal["Allow", "Deny"] | None = Field(
+        default=None,
+        description="What becomes of an update that leaves a violation in place: Allow lets it "
+        "pass with a warning, only what the update makes worse is refused; Deny refuses it. Absent: "
+        "Allow.",
+    )
+    break_glass: BreakGlass | None = Field(
+        default=None,
+        description="Who may get a workload past Strict in an emergency. Absent: nobody.",
     )
 
 

@@ -12,6 +12,7 @@ GROUP = "readiness.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 FIELD_MANAGER = "readiness-operator"
+BREAK_GLASS_ANNOTATION = f"{GROUP}/break-glass"
 
 ALWAYS_EXCLUDED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 

@@ -85,6 +85,8 @@ def compile_policy(document: Mapping[str, Any]) -> Policy:
         max_exemption=parse_duration(rules.max_duration) if rules.max_duration else None,
         not_exemptable=frozenset(not_exemptable),
         custom_checks=frozenset(custom),
+        denies_existing=strict.existing_violations == "Deny",
+        break_glass=frozenset(strict.break_glass.groups if strict.break_glass else ()),
     )
 
 

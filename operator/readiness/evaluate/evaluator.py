@@ -12,7 +12,7 @@ from readiness.api.vocabulary import Result, Severity
 from readiness.checks.base import CannotTell, Check, Finding, Fix, Outcome, Skip
 from readiness.errors import FieldError
 from readiness.evaluate.exemptions import Exemption, exemptions_of
-from readiness.evaluate.policy import EffectiveCheck, EffectivePolicy, Variant
+from readiness.evaluate.policy import EffectiveCheck, EffectivePolicy, Policy, Variant
 from readiness.model.duration import after
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import ObjectRef, Workload
@@ -38,6 +38,7 @@ class CheckResult(NamedTuple):
         waits_until: end of the grace period that turned a failure into a warning; else None.
         crashed: whether the check itself failed, a bug of it.
         fix: what makes the finding go away; None where that is not certain.
+        refused_by: policies that refuse the finding at admission.
     """
 
     check: Check
@@ -51,6 +52,7 @@ class CheckResult(NamedTuple):
     waits_until: datetime | None = None
     crashed: bool = False
     fix: Fix | None = None
+    refused_by: tuple[Policy, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -150,6 +152,7 @@ def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
         finding.path,
         finding.container,
         fix=finding.fix,
+        refused_by=variant.refused_by,
     )
     exemption = _exemption(finding, snapshot, policy, effective, exemptions)
     if exemption is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +44,8 @@ class Policy:
         grace_period: how long a workload may wait for its companions under Strict.
         max_exemption: longest time an exemption may last; None means any.
         custom_checks: which of the settings are about checks of the policy's own.
+        denies_existing: whether Strict refuses an update for what was wrong before it too.
+        break_glass: groups whose members may get a workload past Strict.
     """
 
     name: str
@@ -59,6 +61,18 @@ class Policy:
     max_exemption: timedelta | None = None
     not_exemptable: frozenset[str] = frozenset()
     custom_checks: frozenset[str] = frozenset()
+    denies_existing: bool = False
+    break_glass: frozenset[str] = frozenset()
+
+    def refuses(self, check_id: str, now: datetime) -> bool:
+        """Return whether a finding of a check is refused at admission: a Must, enforced by now."""
+        setting = self.settings.get(check_id)
+        return (
+            setting is not None
+            and setting.severity is Severity.MUST
+            and self.enforcement_at(now) is Enforcement.STRICT
+            and (setting.enforce_from is None or now >= setting.enforce_from)
+        )
 
     def enforcement_at(self, now: datetime) -> Enforcement:
         """Return the enforcement in force: before enforceFrom, Strict acts as Warn."""
@@ -124,11 +138,14 @@ class Variant:
 
     Attributes:
         policy: the policy that asks with the strictest severity, first by name.
+        refused_by: policies that refuse findings at admission: those that ask for this very thing
+            as a Must under Strict.
     """
 
     params: Any
     severity: Severity
     policy: str
+    refused_by: tuple[Policy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,8 @@ class EffectiveCheck:
 
     Attributes:
         severity: the strictest any policy asks for.
-        variants: what is asked, strictest first; each is evaluated, the worst outcome counts.
+        variants: what is asked, strictest first: what is refused at admission, then by severity.
+            Each is evaluated, the worst outcome counts, of equally bad ones the first.
         exemptable: whether exemptions may silence its findings.
         grace_period: how long a workload may wait for companions; zero when none may.
     """
@@ -177,7 +195,9 @@ def combine(policies: Iterable[Policy], now: datetime) -> EffectivePolicy:
             effective.append(_combine_check(id, check, asking, now))
     enforcements = [policy.enforcement_at(now) for policy in ordered]
     limits = [p.max_exemption for p in ordered if p.max_exemption is not None]
-    upcoming = [p.enforce_from for p in ordered if p.enforce_from and p.enforce_from > now]
+    dates = [p.enforce_from for p in ordered]
+    dates += [s.enforce_from for p in ordered for s in p.settings.values()]
+    upcoming = [date for date in dates if date is not None and date > now]
     return EffectivePolicy(
         policies=tuple(policy.name for policy in ordered),
         checks=tuple(effective),
@@ -210,8 +230,15 @@ def _combine_check(id: str, check: Check, asking: list[Policy], now: datetime) -
     by_severity = sorted(asking, key=lambda policy: policy.settings[id].severity, reverse=True)
     for policy in by_severity:
         setting = policy.settings[id]
-        if all(variant.params != setting.params for variant in variants):
-            variants.append(Variant(setting.params, setting.severity, policy.name))
+        refused_by = (policy,) if policy.refuses(id, now) else ()
+        for index, variant in enumerate(variants):
+            if variant.params == setting.params:
+                variants[index] = replace(variant, refused_by=variant.refused_by + refused_by)
+                break
+        else:
+            variants.append(Variant(setting.params, setting.severity, policy.name, refused_by))
+    severity = variants[0].severity
+    variants.sort(key=lambda variant: not variant.refused_by)
     grace_period = timedelta(0)
     if check.scope is Scope.COMPANION:
         strict = [
@@ -222,7 +249,7 @@ def _combine_check(id: str, check: Check, asking: list[Policy], now: datetime) -
         grace_period = min(strict, default=timedelta(0))
     return EffectiveCheck(
         check=check,
-        severity=variants[0].severity,
+        severity=severity,
         variants=tuple(variants),
         exemptable=not any(id in policy.not_exemptable for policy in asking),
         grace_period=grace_period,
