@@ -155,7 +155,8 @@ def test_missing_companion_waits_for_the_grace_period(judge: Any) -> None:
             "spec.x",
             waits_until=ends,
         ),
-    ) == report.results
+    ) == tuple(r._replace(refused_by=()) for r in report.results)
+    assert [[p.name for p in r.refused_by] for r in report.results] == [["standard"]]
     assert [result.counts for result in report.results] == [False]
     assert Readiness.UNKNOWN is report.readiness
     assert ends == report.next_change

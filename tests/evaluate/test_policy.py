@@ -396,3 +396,58 @@ def test_profile_is_a_policy_of_its_name() -> None:
 def test_unknown_profile_is_a_key_error() -> None:
     with pytest.raises(KeyError, match="production"):
         profile_policy("production")
+
+
+class TestRefusing:
+    """Who refuses at admission: policies that ask for this very thing as a Must under Strict."""
+
+    @pytest.fixture(autouse=True)
+    def only_probes(self, use_checks: UseChecks) -> None:
+        use_checks(PROBES)
+
+    @staticmethod
+    def refusers(*policies: Policy, now: datetime = NOW) -> list[tuple[object, list[str]]]:
+        (check,) = combine(policies, now).checks
+        return [(v.params, [p.name for p in v.refused_by]) for v in check.variants]
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ({"enforcement": STRICT}, ["a"]),
+            ({"enforcement": WARN}, []),
+            ({"enforcement": AUDIT}, []),
+            ({"enforcement": STRICT, "severity": Severity.SHOULD}, []),
+            ({"enforcement": STRICT, "enforce_from": TOMORROW}, []),
+        ],
+    )
+    def test_only_a_must_under_strict_in_force(
+        self, fields: dict[str, Any], expected: list[str]
+    ) -> None:
+        assert self.refusers(policy("a", PROBES, **fields)) == [(None, expected)]
+
+    def test_a_check_enforced_later_is_not_refused_before(self) -> None:
+        setting = CheckSetting(PROBES, Severity.MUST, None, enforce_from=TOMORROW)
+        later = Policy(name="a", settings={PROBES.id: setting}, enforcement=STRICT)
+
+        assert self.refusers(later) == [(None, [])]
+        assert self.refusers(later, now=TOMORROW) == [(None, ["a"])]
+        assert combine([later], NOW).next_change == TOMORROW
+
+    def test_an_audit_policy_is_not_enforced_by_a_strict_one(self) -> None:
+        """Nobody asks for a refusal: the Must is of Audit, the Strict policy has a Should."""
+        policies = (
+            policy("audit", PROBES),
+            policy("strict", PROBES, enforcement=STRICT, severity=Severity.SHOULD),
+        )
+
+        assert self.refusers(*policies) == [(None, [])]
+        assert combine(policies, NOW).checks[0].severity is Severity.MUST
+
+    def test_what_is_refused_is_looked_at_first(self) -> None:
+        def asking(name: str, minimum: int, **fields: Any) -> Policy:
+            setting = CheckSetting(PROBES, Severity.MUST, minimum)
+            return Policy(name=name, settings={PROBES.id: setting}, **fields)
+
+        policies = (asking("a", 5), asking("b", 2, enforcement=STRICT), asking("c", 2))
+
+        assert self.refusers(*policies) == [(2, ["b"]), (5, [])]
