@@ -1,0 +1,1 @@
+"""The production readiness checklist as data, and where a workload stands on it. Pure."""
