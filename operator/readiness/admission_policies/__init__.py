@@ -1,0 +1,1 @@
+"""Policies as ValidatingAdmissionPolicies, which the API server enforces without us."""
