@@ -26,10 +26,15 @@ class Lane(IntEnum):
     URGENT = 0  # single changes, which people wait for
     BULK = 1  # what a change of many brings
     LAST = 2  # what sums up the others
+    DETAILS = 3  # what nobody waits for
 
 
 class WorkQueue(Generic[K]):
-    """Keys waiting for work, in lanes and in order, and keys whose time is still to come."""
+    """Keys waiting for work, in lanes and in order, and keys whose time is still to come.
+
+    Attributes:
+        accepting: while False, keys that are added are forgotten.
+    """
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, deque[K]] = {lane: deque() for lane in Lane}
@@ -41,6 +46,7 @@ class WorkQueue(Generic[K]):
         self._deadline_of: dict[K, float] = {}
         self._sequence = 0
         self._changed = asyncio.Event()
+        self.accepting = True
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -52,6 +58,8 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K, lane: Lane = Lane.URGENT) -> None:
         """Ask for a key to be worked on; one that waits already stays where it is."""
+        if not self.accepting:
+            return
         if key in self._working:
             self._again[key] = min(self._again.get(key, lane), lane)
             return

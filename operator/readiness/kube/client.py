@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import orjson
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from aiolimiter import AsyncLimiter
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
@@ -27,9 +29,11 @@ from readiness.errors import ClusterError, ConflictError, ForbiddenError, NotFou
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-_PAGE = 500
+_PAGE = 250  # a page of large objects takes 20 MiB while it is read
 _TIMEOUT_SECONDS = 30.0
+_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"  # stores nothing
 _CONNECTIONS = 32
 _WAYS = "give --kubeconfig FILE, set KUBECONFIG, or run inside a cluster"
 
@@ -110,7 +114,8 @@ class KubeClient:
     """Calls the API server; an async context manager.
 
     Every call that changes something passes a rate limit of `qps` calls a second with bursts of
-    `burst`; `qps` 0 lifts it.
+    `burst`; `qps` 0 lifts it. Where there is a `write_guard` it also asks that one, at the last
+    moment before it is sent: it returns how many seconds the call may take, or raises.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class KubeClient:
         burst: int = 1,
         observer: Observer | None = None,
         user_agent: str = "readiness-operator",
+        write_guard: Callable[[], float] | None = None,
     ) -> None:
         self.configuration = configuration
         # Of the package's transport only the TLS set-up is used: it wraps every call in more.
@@ -129,6 +135,7 @@ class KubeClient:
         self._limiter = AsyncLimiter(burst, burst / qps) if qps > 0 else None
         self._observer = observer or _Unobserved()
         self._headers = {"Accept": JSON, "User-Agent": user_agent}
+        self._write_guard = write_guard or (lambda: _TIMEOUT_SECONDS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -151,7 +158,7 @@ class KubeClient:
         """Address of the API server."""
         return str(self.configuration.host)
 
-    async def call(
+    async def call(  # noqa: PLR0913 - the parts of an HTTP call
         self,
         method: str,
         path: str,
@@ -159,23 +166,26 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = JSON,
+        accept: str = JSON,
         decode: bool = True,
     ) -> Any:
         """Return the answer to one call: decoded from JSON unless told otherwise.
 
         Raises:
             ClusterError: or one of its kinds, when there is no good answer.
+            LostLeadershipError: when the write guard says so.
         """
-        if method != "GET" and self._limiter is not None:
+        writes = _writes(method, path)
+        if writes and self._limiter is not None:
             await self._limiter.acquire()
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
-        headers = dict(self._headers)
+        headers = {**self._headers, "Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
         started = time.monotonic()
         status = 0
         try:
-            response = await self._request(method, url, headers, body)
+            response = await self._request(method, url, headers, body, writes=writes)
             status = response.status
             payload = response.data
             retry_after = response.headers.get("Retry-After", "")
@@ -185,15 +195,19 @@ class KubeClient:
             raise _error(status, payload, retry_after, f"{method} {path}")
         return orjson.loads(payload) if payload and decode else payload
 
-    async def _request(self, method: str, url: str, headers: dict[str, str], body: Any) -> _Answer:
+    async def _request(
+        self, method: str, url: str, headers: dict[str, str], body: Any, *, writes: bool
+    ) -> _Answer:
         if self._session is None:
             self._session = self._new_session(limit=_CONNECTIONS)
+        seconds = min(_TIMEOUT_SECONDS, self._write_guard()) if writes else _TIMEOUT_SECONDS
         try:
             async with self._session.request(
                 method,
                 url,
                 headers={**headers, **await self._authorization()},
                 data=None if body is None else orjson.dumps(body),
+                timeout=aiohttp.ClientTimeout(total=seconds),
             ) as response:
                 return _Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -208,7 +222,7 @@ class KubeClient:
         return {"Authorization": token} if token else {}
 
     def _new_session(self, *, limit: int, **options: Any) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=limit, ssl=self._ssl_context)
+        connector = _GuardedConnector(self._write_guard, limit=limit, ssl=self._ssl_context)
         return aiohttp.ClientSession(
             connector=connector,
             proxy=self.configuration.proxy,
@@ -250,23 +264,38 @@ class KubeClient:
         except ForbiddenError:
             return  # some clusters tell nobody
 
-    async def pages(self, kind: ResourceKind) -> AsyncIterator[Page]:
+    async def pages(
+        self,
+        kind: ResourceKind,
+        *,
+        namespace: str = "",
+        selector: str = "",
+        metadata_only: bool = False,
+    ) -> AsyncIterator[Page]:
         """Yield all objects of a kind, page by page; all pages show the same moment.
+
+        Args:
+            kind: the kind to list.
+            namespace: the only one to look in; empty for all.
+            selector: a label selector; empty for all objects.
+            metadata_only: whether to leave out everything but their metadata.
 
         Raises:
             ClusterError: status 410 when the list grew too old between two pages: start again.
         """
-        query = {"limit": str(_PAGE)}
+        chosen = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
+        accept = _METADATA_ONLY if metadata_only else JSON
+        query = chosen
         resource_version = 0
         while True:
-            answer = await self.call("GET", kind.path(), query=query)
+            answer = await self.call("GET", kind.path(namespace), query=query, accept=accept)
             metadata = answer.get("metadata") or {}
             resource_version = resource_version or int(metadata.get("resourceVersion") or 0)
             yield Page(answer.get("items") or [], resource_version)
             token = metadata.get("continue")
             if not token:
                 return
-            query = {"limit": str(_PAGE), "continue": token}
+            query = {**chosen, "continue": token}
 
     async def may(self, verb: str, kind: ResourceKind, subresource: str = "") -> bool:
         """Return whether we hold a right in all namespaces (SelfSubjectAccessReview)."""
@@ -275,7 +304,7 @@ class KubeClient:
             attributes["subresource"] = subresource
         answer = await self.call(
             "POST",
-            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            _ACCESS_REVIEWS,
             body={
                 "apiVersion": "authorization.k8s.io/v1",
                 "kind": "SelfSubjectAccessReview",
@@ -301,11 +330,41 @@ class KubeClient:
         return answer
 
 
+class _GuardedConnector(aiohttp.TCPConnector):
+    """Asks the write guard once more when a call has its connection and is about to be sent.
+
+    To have one takes time, longer still in a process that was paused meanwhile.
+    """
+
+    def __init__(self, write_guard: Callable[[], float], **options: Any) -> None:
+        super().__init__(**options)
+        self._write_guard = write_guard
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as aiohttp calls it
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if _writes(req.method, req.url.path):
+            try:
+                self._write_guard()
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
     headers: Mapping[str, str]
     data: bytes
+
+
+def _writes(method: str, path: str) -> bool:
+    return method != "GET" and path != _ACCESS_REVIEWS
 
 
 def _error(status: int, payload: bytes, retry_after: str, call: str) -> ClusterError:
