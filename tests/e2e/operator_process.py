@@ -10,21 +10,34 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from tests.polling import eventually
 
 
 class OperatorProcess:
-    """`readiness run --role controller` against a kubeconfig.
+    """`readiness run` against a kubeconfig.
 
     Attributes:
+        role: controller, or what a subclass says.
         log: everything it wrote to stderr so far.
     """
 
-    def __init__(self, kubeconfig: Path, *options: str) -> None:
+    role = "controller"
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        *options: str,
+        pod_name: str = "",
+        command: Sequence[str] = (sys.executable, "-m", "readiness"),
+    ) -> None:
         self._kubeconfig = kubeconfig
+        self._command = command
         self._options = options
+        self._environment = {"POD_NAME": pod_name} if pod_name else {}
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._port = 0
@@ -34,17 +47,15 @@ class OperatorProcess:
     def log(self) -> str:
         return "".join(self._lines)
 
-    def start(self, *, synced: bool = True) -> OperatorProcess:
+    def start(self, *, synced: bool = True) -> Self:
         """Start it and wait until it has seen everything (or, if not `synced`, until it serves)."""
         self._lines = []
         self._process = subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                "readiness",
+                *self._command,
                 "run",
                 "--role",
-                "controller",
+                self.role,
                 "--kubeconfig",
                 str(self._kubeconfig),
                 "--listen",
@@ -56,7 +67,7 @@ class OperatorProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1"},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

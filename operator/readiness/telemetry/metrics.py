@@ -86,6 +86,11 @@ class Metrics:
             ["check"],
             registry=self.registry,
         )
+        self.break_glass = Counter(
+            "readiness_admission_break_glass",
+            "Workloads let through in an emergency although a Strict policy refuses them.",
+            registry=self.registry,
+        )
         self.synced = Gauge(
             "readiness_synced",
             "1 once every kind has been listed.",
