@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from readiness.checks._database_connections import connection_of_variable
+from readiness.checks._credentials import credential_in, credential_named
+from readiness.checks._database_connections import (
+    connection_of_variable,
+    connections_of_arguments,
+)
 from readiness.checks._listeners import _meet
+from readiness.checks._metadata_keys import Statement, statements
 from readiness.checks._probes import asked
-from readiness.checks._routes import TRUE
+from readiness.checks._routes import TRUE, roots_of
+from readiness.checks.deprecated_api_version import _change
+from readiness.model.routes import HTTPProxy
 from readiness.model.workload import Workload
+from tests.support import snapshot_of
 
 
 @pytest.mark.parametrize(
@@ -71,3 +79,116 @@ def test_probes_with_other_headers_ask_something_else() -> None:
     assert question([a, b]) == question([b, {"name": "ACCEPT", "value": "x"}])
     assert question([a]) != question([b])
     assert question([a]) != question([{**a, "value": "y"}])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("xoxb-AbCdEfGhIj", "a Slack token"),  # the shortest of all forms
+        ("xoxb-AbCdEfGhI", None),
+        ("xoxb-1234567890", "a Slack token"),
+        ("XOXB-AbCdEfGhIj", None),
+    ],
+)
+def test_the_shortest_token_is_seen(text: str, expected: str | None) -> None:
+    assert credential_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("x7Kq9zPa", "a token"), ("x7Kq9zP", None), ("x7Kq9zPa2", "a token")]
+)
+def test_a_token_has_eight_characters_or_more(value: str, expected: str | None) -> None:
+    """A shorter one is a name or a number of something."""
+    assert credential_named("API_TOKEN", value) == expected
+
+
+def test_the_first_argument_and_the_value_of_a_flag_are_read_as_they_are() -> None:
+    arguments = [
+        ("args[0]", "postgres://db/shop?sslmode=disable"),
+        ("args[1]", "--db-url"),
+        ("args[2]", "postgres://db/shop?sslmode=allow"),
+        ("args[3]", "sslmode=disable"),
+    ]
+
+    found = connections_of_arguments(arguments)
+
+    assert [(c.field, c.fault) for c in found] == [
+        ("args[0]", "sslmode=disable"),
+        ("args[2]", "sslmode=allow"),
+        ("args[3]", "sslmode=disable"),
+    ]
+
+
+def test_statements_say_where_they_stand() -> None:
+    both = {"labels": {"owner": "shop"}, "annotations": {"owner": "web"}}
+    workload = Workload(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", **both},
+            "spec": {"template": {"metadata": both}},
+        }
+    )
+
+    assert list(statements(workload, ("owner",))) == [
+        Statement("metadata.annotations.owner", "web"),
+        Statement("spec.template.metadata.annotations.owner", "web"),
+        Statement("metadata.labels.owner", "shop"),
+        Statement("spec.template.metadata.labels.owner", "shop"),
+    ]
+
+
+def test_proxies_that_include_each_other_hide_no_root() -> None:
+    """Of those that include a proxy, one may lead back to it before another is a root."""
+
+    def proxy(name: str, *includes: str, root: bool = False) -> dict[str, Any]:
+        spec: dict[str, Any] = {"includes": [{"name": other} for other in includes]}
+        if root:
+            spec["virtualhost"] = {"fqdn": f"{name}.example.com"}
+        metadata = {"name": name, "namespace": "shop"}
+        return {
+            "apiVersion": "projectcontour.io/v1",
+            "kind": "HTTPProxy",
+            "metadata": metadata,
+            "spec": spec,
+        }
+
+    documents = [
+        proxy("a", "web", root=True),
+        proxy("b", "web"),
+        proxy("c", "web", root=True),
+        proxy("web", "b"),
+    ]
+    snapshot = snapshot_of(documents)
+    web = snapshot.companion(HTTPProxy, "shop", "web")
+
+    assert web is not None
+    assert {root.name for root in roots_of(web, snapshot)} == {"a", "c"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "since", "removed"),
+    [
+        ("Deployment", "extensions/v1beta1", 9, 16),
+        ("StatefulSet", "apps/v1beta2", 9, 16),
+        ("CronJob", "batch/v1beta1", 21, 25),
+        ("PodDisruptionBudget", "policy/v1beta1", 21, 25),
+        ("HorizontalPodAutoscaler", "autoscaling/v2beta1", 23, 25),
+        ("HorizontalPodAutoscaler", "autoscaling/v2beta2", 23, 26),
+        ("Ingress", "extensions/v1beta1", 19, 22),
+        ("Ingress", "networking.k8s.io/v1beta1", 19, 22),
+        ("NetworkPolicy", "extensions/v1beta1", 8, 16),
+    ],
+)
+def test_a_version_is_deprecated_once_its_successor_is_there(
+    kind: str, api_version: str, since: int, removed: int
+) -> None:
+    """As https://kubernetes.io/docs/reference/using-api/deprecation-guide/ has them."""
+    assert _change(kind, api_version, (1, since - 1)) == ""
+    assert f"is deprecated and goes with Kubernetes 1.{removed}" in _change(
+        kind, api_version, (1, since)
+    )
+    assert f"is deprecated and goes with Kubernetes 1.{removed}" in _change(
+        kind, api_version, (1, removed - 1)
+    )
+    assert f"was removed in Kubernetes 1.{removed}" in _change(kind, api_version, (1, removed))

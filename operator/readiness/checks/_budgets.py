@@ -10,7 +10,7 @@ getExpectedScale, failSafe).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from readiness.model.companions import Condition, DisruptionBudget
 from readiness.model.inventory import WorkloadRecord
@@ -18,8 +18,7 @@ from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(Struct, frozen=True):
     """What a budget matches.
 
     Attributes:

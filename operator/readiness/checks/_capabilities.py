@@ -30,8 +30,6 @@ BASELINE_CAPABILITIES = frozenset(
 def capabilities(container: Container, part: str) -> list[str]:
     """Return the capabilities a container lists under `add` or `drop`, as written."""
     fields = mapping(container.security_context, "capabilities", container.security_context_path)
-    if not fields:
-        return []
     return texts(fields, part, f"{container.security_context_path}.capabilities")
 
 

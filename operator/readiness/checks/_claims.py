@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from readiness.model.companions import PersistentVolumeClaim
 from readiness.model.fields import Fields, mapping, mappings, optional_mapping, text, text_map
@@ -11,8 +12,7 @@ from readiness.model.snapshot import Snapshot
 from readiness.model.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """One claim.
 
     Attributes:

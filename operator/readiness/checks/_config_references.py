@@ -8,7 +8,8 @@ starting (`imagePullSecrets`), and what others resolve (secrets that storage dri
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from readiness.checks._service_account import service_account_name
 from readiness.checks.base import Finding, finding
@@ -16,12 +17,11 @@ from readiness.model.containers import Container
 from readiness.model.fields import Fields, boolean, mapping, mappings, optional_mapping, text
 from readiness.model.workload import Workload
 
-# What the field with the name is called: it differs between sources.
-_NAME_KEYS = ("name", "secretName", "claimName")
+# What the field with the name is called where it is not `name`.
+_NAME_KEYS = ("secretName", "claimName")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigReference:
+class ConfigReference(Struct, frozen=True):
     """One object that a workload needs.
 
     Attributes:
@@ -72,6 +72,8 @@ def config_references(workload: Workload) -> Iterator[ConfigReference]:
 def _of_variable(container: Container, variable: Fields, path: str) -> Iterator[ConfigReference]:
     place = f'env "{text(variable, "name", path)}"'
     value_from = mapping(variable, "valueFrom", path)
+    if not value_from:
+        return
     for kind, key in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
         yield from _named(kind, value_from, key, f"{path}.valueFrom", place, container)
 

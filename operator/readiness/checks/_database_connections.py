@@ -75,7 +75,8 @@ def connection_of_variable(
         value: its value.
         variables: all variables of the container: another one may name the host.
     """
-    switch = _SWITCH.fullmatch(name)
+    folded = name.casefold()  # most names are no switch: they need no pattern to say so
+    switch = _SWITCH.fullmatch(name) if "ssl" in folded or "tls" in folded else None
     if switch is None:
         return _connection(field, value, value)
     host = variables.get(f"{switch[1]}HOST") or variables.get(f"{switch[1]}HOSTNAME") or ""

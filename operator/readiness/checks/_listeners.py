@@ -34,8 +34,6 @@ def _attaches(route: HTTPRoute, parent: ParentRef, listener: Listener, snapshot:
         # A namespace that can't be seen may well be selected.
         if namespace is not None and (selector is None or not selector.matches(namespace.labels)):
             return False
-    if listener.namespaces_from == "None":
-        return False
     names = route.hostnames
     return not listener.hostname or not names or any(_meet(listener.hostname, n) for n in names)
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
 
-from annotated_types import Predicate
-
+from readiness.checks._limits import Meets
 from readiness.checks.base import (
     Finding,
     Fix,
@@ -54,7 +53,7 @@ class PodSecurityParams:
             empty: the version of the cluster, or the target version offline.
     """
 
-    version: Annotated[str, Predicate(is_kubernetes_version)] = ""
+    version: Annotated[str, Meets(is_kubernetes_version, "a version such as v1.34")] = ""
 
 
 def policy_version(params: PodSecurityParams, snapshot: Snapshot) -> tuple[int, int]:
@@ -90,15 +89,13 @@ def unless_windows(workload: Workload, findings: Sequence[Finding] = ()) -> Outc
 
 
 def security_contexts(workload: Workload) -> Iterator[tuple[Fields, str, Container | None]]:
-    """Yield each securityContext that says anything: the pod's, then those of its containers.
+    """Yield the securityContext of the pod, then those of its containers; unset ones are empty.
 
     Each comes with its field path and its container, None for the pod's.
     """
-    if workload.pod_security_context:
-        yield workload.pod_security_context, workload.pod_security_context_path, None
+    yield workload.pod_security_context, workload.pod_security_context_path, None
     for container in workload.containers:
-        if container.security_context:
-            yield container.security_context, container.security_context_path, container
+        yield container.security_context, container.security_context_path, container
 
 
 def context_finding(

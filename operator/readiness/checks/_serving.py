@@ -61,8 +61,9 @@ def _targeted(workload: Workload, port: ServicePort) -> list[Container]:
         *(c for c in workload.containers if c.kind is ContainerKind.SIDECAR),
     ]
     for container in candidates:
-        if any(_is_target(path, declared, port) for path, declared in container.ports):
-            return [container]
+        for path, declared in container.ports:
+            if _is_target(path, declared, port):
+                return [container]
     if isinstance(port.target, str):
         return []
     apps = workload.app_containers

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import MinLen
-
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import NOT_EMPTY
 from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.snapshot import Snapshot
@@ -26,7 +25,7 @@ class Params:
         annotation: the annotation of an alert that links its runbook.
     """
 
-    annotation: Annotated[str, MinLen(1)] = "runbook_url"
+    annotation: Annotated[str, NOT_EMPTY] = "runbook_url"
 
 
 CHECK = Check(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import scaled_to_zero
+from readiness.checks._limits import DURATION
 from readiness.checks._unseen import unseen
 from readiness.checks.base import SCALABLE_KINDS, Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.duration import parse_duration
@@ -26,11 +28,7 @@ class Params:
         after: how long the autoscaler may be unable to scale, such as `15m`.
     """
 
-    after: str = "15m"
-
-    def __post_init__(self) -> None:
-        """Raise ValueError when `after` is no duration."""
-        parse_duration(self.after)
+    after: Annotated[str, DURATION] = "15m"
 
 
 CHECK = Check(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._backups import SCHEDULE_KINDS, Schedule, schedules_of
 from readiness.checks._claims import Claim, persistent_claims
+from readiness.checks._limits import DURATION
 from readiness.checks._optional_kinds import all_unavailable
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope, Skip
 from readiness.model.data_protection import K8upSchedule, PostgresCluster, ScheduledBackup
@@ -29,11 +31,7 @@ class Params:
         maxAge: how old the last backup may be, such as `26h`.
     """
 
-    maxAge: str = "26h"  # noqa: N815
-
-    def __post_init__(self) -> None:
-        """Raise ValueError when `maxAge` is no duration."""
-        parse_duration(self.maxAge)
+    maxAge: Annotated[str, DURATION] = "26h"  # noqa: N815
 
 
 CHECK = Check(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.model.containers import Container
@@ -31,6 +32,7 @@ class Scope(Enum):
 
     INTRINSIC = "intrinsic"  # the workload alone: it may refuse at admission
     COMPANION = "companion"  # other objects too: they may still be on their way
+    MEASURED = "measured"  # how it serves its users: no word about a manifest, it never refuses
 
 
 class PodSecurity(Enum):
@@ -40,8 +42,7 @@ class PodSecurity(Enum):
     RESTRICTED = "restricted"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Where a rule comes from.
 
     Attributes:
@@ -69,8 +70,7 @@ class _Removed(Enum):
 REMOVED = _Removed.REMOVED
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """One change to a manifest.
 
     Attributes:
@@ -82,8 +82,7 @@ class Edit:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """What makes a finding go away, where that is certain. `remediate` turns it into a patch.
 
     Attributes:
@@ -97,8 +96,7 @@ class Fix:
     explanation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -115,15 +113,13 @@ class Finding:
     fix: Fix | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """The check does not apply, and why: `no Service selects the pods`."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class CannotTell:
+class CannotTell(Struct, frozen=True):
     """The check applies but what it needs can't be seen, and why; `crashed`: it has a bug."""
 
     reason: str
@@ -136,8 +132,7 @@ Outcome: TypeAlias = Sequence[Finding] | Skip | CannotTell
 Rule: TypeAlias = Callable[[Workload, Snapshot, Any], Outcome]
 
 
-@dataclass(slots=True)
-class Check:
+class Check(Struct):
     """One check: metadata that documents it and the rule that decides.
 
     Attributes:
@@ -169,8 +164,8 @@ class Check:
     kinds: tuple[str, ...] = ALL_KINDS
     params: type[Any] | None = None
     since: str = "0.1.0"
-    _rule: Rule | None = field(default=None, repr=False)
-    _default_params: Any = field(default=None, repr=False)
+    _rule: Rule | None = None
+    _default_params: Any = None
 
     def __post_init__(self) -> None:
         if self.params is not None:
@@ -193,17 +188,23 @@ class Check:
         self._rule = function
         return function
 
+    def rule_for(self, kind: str) -> Rule:
+        """Return what decides about workloads of a kind: the rule, if it applies to the kind."""
+        if self._rule is None:
+            raise ValueError(f"check {self.id} has no rule")
+        if kind in self.kinds:
+            return self._rule
+        skip = Skip(f"does not apply to a {kind}")
+        return lambda workload, snapshot, params: skip  # noqa: ARG005 - as a rule is called
+
     def run(self, workload: Workload, snapshot: Snapshot, params: Any = None) -> Outcome:
         """Decide for one workload; `params` None means the defaults.
 
         Raises:
             FieldError: when a field the rule reads is malformed.
         """
-        if self._rule is None:
-            raise ValueError(f"check {self.id} has no rule")
-        if workload.kind.kind not in self.kinds:
-            return Skip(f"does not apply to a {workload.kind.kind}")
-        return self._rule(workload, snapshot, self._default_params if params is None else params)
+        rule = self.rule_for(workload.kind.kind)
+        return rule(workload, snapshot, self._default_params if params is None else params)
 
 
 def finding(

@@ -22,7 +22,6 @@ from readiness.checks.base import (
     Skip,
 )
 from readiness.model.companion import Companion
-from readiness.model.network_policy import NetworkPolicy
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import ObjectRef, Workload
 
@@ -58,6 +57,7 @@ _SUCCESSORS = {
     ("Ingress", "networking.k8s.io/v1beta1"): _INGRESS,
     ("NetworkPolicy", "extensions/v1beta1"): _Successor("networking.k8s.io/v1", (1, 8), (1, 16)),
 }
+_REPLACED = frozenset(api_version for _, api_version in _SUCCESSORS)
 
 CHECK = Check(
     id="deprecated-api-version",
@@ -94,6 +94,8 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         fix = Fix((Edit("apiVersion", to),), Safety.DISPLAY_ONLY, explanation)
         findings.append(Finding(f"apiVersion must be {change}", "apiVersion", fix=fix))
     for companion in _companions(workload, snapshot):
+        if companion.api_version not in _REPLACED:
+            continue
         if change := _change(companion.ref.kind, companion.api_version, version):
             message = f"{companion.title} must use apiVersion {change}"
             findings.append(Finding(message, labels_path(workload)))
@@ -103,13 +105,14 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
 def _companions(workload: Workload, snapshot: Snapshot) -> Iterator[Companion]:
     """Yield what selects, scales or routes to the workload."""
     namespace = workload.namespace
-    inventory = snapshot.inventory
     yield from snapshot.budgets_selecting(workload)
     yield from snapshot.autoscalers_of(workload.ref)
-    yield from inventory.selecting(NetworkPolicy, namespace, workload.template_labels)
+    yield from snapshot.network_policies_selecting(workload)
     routes: dict[ObjectRef, Companion] = {}
     for service in snapshot.services_selecting(workload):
-        routes.update((route.ref, route) for route in inventory.routes_to(namespace, service.name))
+        routes.update(
+            (route.ref, route) for route in snapshot.inventory.routes_to(namespace, service.name)
+        )
     yield from routes.values()
 
 

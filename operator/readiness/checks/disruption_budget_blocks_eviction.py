@@ -8,10 +8,12 @@ too, where it has stood for a while: it sees pods that no workload known here ow
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import scaled_to_zero
 from readiness.checks._budgets import Matched, labels_path, matched_by, sync_failure
+from readiness.checks._limits import DURATION
 from readiness.checks._unseen import unseen
 from readiness.checks._wording import pods
 from readiness.checks.base import (
@@ -39,11 +41,7 @@ class Params:
         after: how long the status of a budget must have said so before it counts, such as `15m`.
     """
 
-    after: str = "15m"
-
-    def __post_init__(self) -> None:
-        """Raise ValueError when `after` is no duration."""
-        parse_duration(self.after)
+    after: Annotated[str, DURATION] = "15m"
 
 
 CHECK = Check(

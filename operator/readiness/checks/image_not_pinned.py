@@ -52,5 +52,5 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         for container in workload.containers
         if container.kind is not ContainerKind.EPHEMERAL
         and container.image.strip()
-        and not _DIGEST.fullmatch(parse_image(container.image).digest)
+        and not ("@" in container.image and _DIGEST.fullmatch(parse_image(container.image).digest))
     ]

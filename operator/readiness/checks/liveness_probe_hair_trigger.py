@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
-
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import at_least
 from readiness.checks.base import (
     Check,
     Outcome,
@@ -32,7 +31,7 @@ class Params:
         seconds: how long a container may fail at the least before it is restarted.
     """
 
-    seconds: Annotated[int, Ge(1)] = 10
+    seconds: Annotated[int, at_least(1)] = 10
 
 
 CHECK = Check(

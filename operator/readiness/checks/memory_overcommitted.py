@@ -11,8 +11,6 @@ from fractions import Fraction
 from functools import cache
 from typing import Annotated
 
-from annotated_types import Ge
-
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._effective_resources import (
     effective_limit,
@@ -20,6 +18,7 @@ from readiness.checks._effective_resources import (
     own_request,
     pod_amount,
 )
+from readiness.checks._limits import at_least
 from readiness.checks.base import (
     PASS,
     Check,
@@ -42,7 +41,7 @@ class Params:
         ratio: how many times the request the limit may be.
     """
 
-    ratio: Annotated[float, Ge(1)] = 2
+    ratio: Annotated[float, at_least(1)] = 2
 
 
 CHECK = Check(
@@ -102,7 +101,8 @@ def _requested_by_containers(workload: Workload) -> Fraction:
 
 
 def _exceeds(limit: Fraction, request: Fraction, params: Params) -> bool:
-    return limit > request * _exactly(params.ratio)
+    # The ratio is 1 or more; most limits are the request, which takes no multiplication to see.
+    return limit > request and limit > request * _exactly(params.ratio)
 
 
 @cache

@@ -7,7 +7,7 @@ on a Service.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from readiness.api.vocabulary import Category, Severity
@@ -76,7 +76,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
 
 
 def _monitors(
-    workload: Workload, services: list[Service], snapshot: Snapshot
+    workload: Workload, services: Sequence[Service], snapshot: Snapshot
 ) -> Iterator[tuple[Monitor, str, set[str]]]:
     """Yield each monitor that selects something, whose ports it chooses from, and their names."""
     for pod_monitor in snapshot.pod_monitors_selecting(workload):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import MinLen
-
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import NOT_EMPTY
 from readiness.checks._metadata_keys import must_set, statements
 from readiness.checks.base import PASS, Check, Outcome, Reference, Scope
 from readiness.model.snapshot import Snapshot
@@ -23,7 +22,7 @@ class Params:
             the first is the one that findings recommend.
     """
 
-    keys: Annotated[tuple[str, ...], MinLen(1)] = (
+    keys: Annotated[tuple[str, ...], NOT_EMPTY] = (
         "readiness.dev/owner",
         "a8r.io/owner",
         "owner",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import MinLen
-
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import NOT_EMPTY
 from readiness.checks.base import Check, Finding, Outcome, Reference, Scope
 from readiness.model.fields import join
 from readiness.model.snapshot import Snapshot
@@ -22,7 +21,7 @@ class Params:
         keys: labels that the workload itself must have, all of them.
     """
 
-    keys: Annotated[tuple[str, ...], MinLen(1)] = (
+    keys: Annotated[tuple[str, ...], NOT_EMPTY] = (
         "app.kubernetes.io/name",
         "app.kubernetes.io/version",
         "app.kubernetes.io/part-of",

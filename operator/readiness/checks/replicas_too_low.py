@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
-
 from readiness.api.vocabulary import Category, Severity
 from readiness.checks._autoscaling import floor, minimum_field, scaled_to_zero, scalers_of
+from readiness.checks._limits import at_least
 from readiness.checks._unseen import unseen
 from readiness.checks.base import (
     SCALABLE_KINDS,
@@ -32,7 +31,7 @@ class Params:
         minimum: fewest pods a workload may be scaled down to.
     """
 
-    minimum: Annotated[int, Ge(1)] = 2
+    minimum: Annotated[int, at_least(1)] = 2
 
 
 CHECK = Check(

@@ -52,8 +52,6 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Any) -> Outcome:
         if group == 0:
             message = "must not set securityContext.runAsGroup: 0"
             findings.append(finding(container, message, "securityContext.runAsGroup"))
-    if not pod:
-        return unless_windows(workload, findings)
     if inherited and integer(pod, "runAsGroup", pod_path) == 0:
         message = "must not set securityContext.runAsGroup: 0"
         findings.append(pod_finding(workload, message, "securityContext.runAsGroup"))

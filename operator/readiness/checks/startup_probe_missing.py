@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
-
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import at_least
 from readiness.checks.base import (
     REMOVED,
     Check,
@@ -33,7 +32,7 @@ class Params:
         seconds: initial delay of a liveness probe from which on a startup probe is wanted.
     """
 
-    seconds: Annotated[int, Ge(1)] = 30
+    seconds: Annotated[int, at_least(1)] = 30
 
 
 CHECK = Check(
@@ -75,7 +74,7 @@ def evaluate(workload: Workload, snapshot: Snapshot, params: Params) -> Outcome:
     return findings if judged else Skip("no container has a liveness probe")
 
 
-_NOT_COPIED = ("initialDelaySeconds", "failureThreshold", "successThreshold")
+_NOT_COPIED = ("initialDelaySeconds", "successThreshold")
 
 
 def _fix(liveness: Probe) -> Fix:

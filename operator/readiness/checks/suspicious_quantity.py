@@ -93,7 +93,7 @@ def _fix(field_path: str, amounts: Fields) -> Fix | None:
     figure = str(amounts.get(resource)).removesuffix("m")
     suffix = "m" if resource == "cpu" else "Mi"
     meant = f"{figure}{suffix}"
-    least, most = _BOUNDS.get(resource, (0, 0))
+    least, most = _BOUNDS[resource]
     if (
         not figure.isdecimal()
         or len(figure) > _LONGEST_FIGURE

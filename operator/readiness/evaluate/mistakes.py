@@ -37,6 +37,7 @@ _EXPECTED = {
     "list_type": "be a list",
     "literal_error": "be one of {expected}",
     "model_type": _MAP,
+    "predicate_failed": "be {expected}",
     "string_too_long": "have at most {max_length} characters",
     "string_too_short": "have at least {min_length} characters",
     "string_type": "be text",

@@ -14,6 +14,7 @@ from readiness.evaluate.profiles import PROFILES, severity_in
 SCOPES: Mapping[Scope, str] = {
     Scope.INTRINSIC: "the workload alone; Strict policies refuse it at admission",
     Scope.COMPANION: "other objects or live state too; it never refuses a new workload",
+    Scope.MEASURED: "what was measured; it never refuses",
 }
 
 _ATTRIBUTES = re.compile(r"^ *Attributes:\n(?P<body>.*)", re.MULTILINE | re.DOTALL)
@@ -25,7 +26,7 @@ class Parameter:
     """One parameter a policy may set for a check.
 
     Attributes:
-        type: in the words of a manifest: `whole number`, `list of text`.
+        type: in the words of a manifest, with its limits: `whole number, at least 1`.
         default: as in a manifest.
         description: one or two sentences.
     """
@@ -40,7 +41,7 @@ def parameters_of(check: Check) -> list[Parameter]:
     """Return the parameters of a check, as the docstring of their class describes them."""
     if check.params is None:
         return []
-    types = typing.get_type_hints(check.params)
+    types = typing.get_type_hints(check.params, include_extras=True)
     descriptions = _descriptions(check.params.__doc__ or "")
     return [
         Parameter(
@@ -69,8 +70,11 @@ def kinds_of(check: Check) -> str:
 
 
 def _type_name(hint: Any) -> str:
-    """Return a type in the words of a manifest."""
+    """Return a type in the words of a manifest, with its limits (`checks._limits`)."""
     origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        type_, *limits = typing.get_args(hint)
+        return ", ".join([_type_name(type_), *(limit.words for limit in limits)])
     if origin in (tuple, list, frozenset, set):
         return f"list of {_type_name(typing.get_args(hint)[0])}"
     if origin in (dict, Mapping):
