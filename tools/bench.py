@@ -16,12 +16,15 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tools.bench_admission import admission_rows
+from tools.bench_check import check_rows
 from tools.bench_core import evaluation_rows
 from tools.control_plane import ControlPlane
 
@@ -29,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPERATOR = "system:serviceaccount:readiness-system:readiness-operator"
 NAMESPACES = 20
 CREATORS = 8
+PARTS = ("judging", "check", "controller", "admission")
 _PATIENCE_SECONDS = 600.0
 
 
@@ -284,30 +288,47 @@ def report(title: str, rows: Iterator[tuple[str, str]]) -> None:
         print(f"  {label:<58} {figure}", flush=True)
 
 
+@contextmanager
+def cluster() -> Iterator[tuple[ControlPlane, Path]]:
+    """Yield a control plane with our kinds and rights, and a scratch directory."""
+    # No controllers and no nodes: their work would be measured too.
+    with (
+        ControlPlane(audit=False, nodes=0, controllers=()) as control_plane,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        control_plane.kubectl("apply", "-f", str(ROOT / "crds"))
+        control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        control_plane.kubectl("apply", "-f", str(ROOT / "examples" / "rbac.yaml"))
+        yield control_plane, Path(scratch)
+
+
 def main() -> int:
     """Run the benchmarks; return an exit code."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--deployments", type=int, default=3000)
     parser.add_argument("--budgets", type=int, default=1500)
     parser.add_argument("--autoscalers", type=int, default=1000)
-    parser.add_argument("--core-only", action="store_true", help="judging alone, no cluster")
+    parser.add_argument("--reviews", type=int, default=200_000, help="before memory is compared")
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     options = parser.parse_args()
-    report("Judging, in one process", evaluation_rows())
-    if options.core_only:
-        return 0
-    size = Size(options.deployments, options.budgets, options.autoscalers)
-    # No controllers and no nodes: their work would be measured too.
-    with ControlPlane(audit=False, nodes=0, controllers=()) as control_plane:
-        control_plane.kubectl("apply", "-f", str(ROOT / "crds"))
-        control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        control_plane.kubectl("apply", "-f", str(ROOT / "examples" / "rbac.yaml"))
-        control_plane.kubectl("apply", "-f", str(ROOT / "policies" / "standard.yaml"))
+    parts = [options.only] if options.only else list(PARTS)
+    if "judging" in parts:
+        report("Judging, in one process", evaluation_rows())
+    if "check" in parts:
+        report("The command line beside kube-score, medians of runs in turn", check_rows())
+    if "controller" in parts:
+        size = Size(options.deployments, options.budgets, options.autoscalers)
         title = (
             f"Controller: {size.deployments:,} Deployments, {size.budgets:,} PodDisruptionBudgets, "
             f"{size.autoscalers:,} HorizontalPodAutoscalers in {NAMESPACES} namespaces"
         )
-        with tempfile.TemporaryDirectory() as scratch:
-            report(title, controller_rows(control_plane, size, Path(scratch)))
+        with cluster() as (control_plane, scratch):
+            control_plane.kubectl("apply", "-f", str(ROOT / "policies" / "standard.yaml"))
+            report(title, controller_rows(control_plane, size, scratch))
+    if "admission" in parts:
+        with cluster() as (control_plane, scratch):
+            rows = admission_rows(control_plane, scratch, reviews=options.reviews)
+            report("Admission: a Deployment judged by all of strict", rows)
     return 0
 
 

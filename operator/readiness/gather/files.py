@@ -9,28 +9,28 @@ import codecs
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from msgspec import Struct, field
+
 from readiness.errors import InputError, describe_value
+from readiness.gather.block_style import Manifest
 from readiness.gather.manifests import (
     TEMPLATE_MESSAGE,
     Malformed,
     parse_manifests,
 )
-from readiness.gather.yaml_values import Manifest
 
 STDIN = "-"
 
-_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-_SKIPPED_DIRECTORIES = frozenset({"node_modules"})
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_SKIPPED_DIRECTORIES = frozenset({"node_modules", "vendor"})
 _LARGEST_FILE = 100 * 1024 * 1024
 _DEEPEST_LIST = 10  # a List of Lists of ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceDocument:
+class SourceDocument(Struct, frozen=True):
     """A Kubernetes object and where it stands: `file` as the user named it, `line` from 1."""
 
     document: dict[str, Any]
@@ -43,8 +43,7 @@ class SourceDocument:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(slots=True)
-class Sources:
+class Sources(Struct):
     """What was read.
 
     Attributes:
@@ -69,8 +68,8 @@ def read_sources(paths: Sequence[str], stdin: BinaryIO) -> Sources:
     """Read what the paths name: files, directories with all below, `-` for standard input.
 
     A file named twice is read once. In a directory, files of other kinds than YAML and JSON, hidden
-    directories and node_modules are left out, and what is no Kubernetes object is passed over; what
-    is named itself must hold Kubernetes objects.
+    directories, node_modules and vendor are left out, and what is no Kubernetes object is passed
+    over; what is named itself must hold Kubernetes objects.
     """
     sources = Sources()
     seen: set[tuple[int, int]] = set()
@@ -83,6 +82,11 @@ def read_sources(paths: Sequence[str], stdin: BinaryIO) -> Sources:
         else:
             _open(sources, path, seen, explicit=True)
     return sources
+
+
+def read_stream(sources: Sources, name: str, stream: BinaryIO) -> None:
+    """Read one more text, such as a chart that was rendered; messages call it by a name."""
+    _read(sources, name, stream, explicit=True)
 
 
 def _is_directory(path: str) -> bool:
@@ -107,7 +111,7 @@ def _walk(directory: str, sources: Sources, seen: set[tuple[int, int]]) -> Itera
         if child.is_dir():
             if not child.name.startswith(".") and child.name not in _SKIPPED_DIRECTORIES:
                 yield from _walk(str(child), sources, seen)
-        elif child.suffix in _SUFFIXES and (child.is_file() or child.is_symlink()):
+        elif child.suffix in SUFFIXES and (child.is_file() or child.is_symlink()):
             yield str(child)
 
 

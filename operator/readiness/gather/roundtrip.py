@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -29,7 +29,7 @@ from yaml.events import (
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from readiness.gather.manifests import Malformed, parse_manifests
-from readiness.gather.yaml_values import plain_value
+from readiness.gather.scalars import plain_value
 from readiness.remediate.patch import apply, keys_of_pointer, pointer
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -85,6 +85,20 @@ class ManifestText:
         if len(found) != 1:
             raise ValueError("it can't be told where in the file it stands")
         return found[0]
+
+    def lines(self, place: Place, fields: Iterable[Sequence[str | int]]) -> list[int]:
+        """Return the lines (from 1) of fields of a manifest, or of their nearest parents.
+
+        Args:
+            place: the manifest.
+            fields: the keys that lead to each.
+
+        Raises:
+            ValueError: when the manifest is not there.
+        """
+        root = _compose(self.parts[place.part])
+        first = 1 + sum(part.count("\n") for part in self.parts[: place.part])
+        return [first + _line_of(root, place.item, keys) for keys in fields]
 
     def edited(self, place: Place, patch: Sequence[dict[str, Any]]) -> ManifestText:
         """Return the text with a JSON Patch made to one manifest.
@@ -177,6 +191,21 @@ def _manifests(root: Node) -> Iterator[tuple[tuple[str | int, ...], Node]]:
 
 def _line(node: Node) -> int:
     return int(node.start_mark.line)
+
+
+def _line_of(root: Node, item: Sequence[str | int], keys: Sequence[str | int]) -> int:
+    """Return the line (from 0) of the innermost field there is on the way that keys lead."""
+    node = root
+    line = _line(root)
+    for key in (*item, *keys):
+        if isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = _line(node)
+        elif isinstance(node, MappingNode) and (pair := _find(node, str(key))):
+            line, node = _line(pair[0]), pair[1]
+        else:
+            break
+    return line
 
 
 def _name(node: Node) -> str | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from readiness.model.fields import Fields
 from readiness.model.workload import ObjectRef
 
 
-@dataclass(frozen=True, slots=True)
-class Companion:
+class _Named(Struct, frozen=True):
+    ref: ObjectRef
+
+
+class Companion(_Named, frozen=True, kw_only=True):
     """What all companions have: a name. Cluster-scoped ones have the namespace "".
 
     Attributes:
@@ -18,8 +22,7 @@ class Companion:
         api_version: the apiVersion as written, empty when it is the one the operator watches.
     """
 
-    ref: ObjectRef
-    api_version: str = field(default="", kw_only=True)
+    api_version: str = ""
 
     @property
     def name(self) -> str:
@@ -43,8 +46,7 @@ class Companion:
         return self.ref.namespace
 
 
-@dataclass(frozen=True, slots=True)
-class CompanionKind:
+class CompanionKind(Struct, frozen=True):
     """One kind of companion and how the operator finds it.
 
     Attributes:

@@ -7,10 +7,12 @@ raises names the field at fault.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from readiness.errors import FieldError
 from readiness.model.companion import Companion, CompanionKind
@@ -72,15 +74,13 @@ from readiness.model.routes import (
 from readiness.model.workload import ObjectRef
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace(Companion):
+class Namespace(Companion, frozen=True):
     """A namespace and its labels, `kubernetes.io/metadata.name` included as the server sets it."""
 
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePort:
+class ServicePort(Struct, frozen=True):
     """One port of a Service; `target` is a number, the name of a container port, or None."""
 
     name: str
@@ -89,8 +89,7 @@ class ServicePort:
     protocol: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service(Companion):
+class Service(Companion, frozen=True):
     """A Service; `selector` is None when it selects nothing (absent or empty, both mean that)."""
 
     selector: LabelSelector | None
@@ -101,8 +100,7 @@ class Service(Companion):
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DisruptionBudget(Companion):
+class DisruptionBudget(Companion, frozen=True):
     """A PodDisruptionBudget; `selector` is None when it selects nothing.
 
     In policy/v1 an absent selector selects nothing and an empty one all pods of the namespace; in
@@ -163,8 +161,7 @@ class DisruptionBudget(Companion):
         return "neither minAvailable nor maxUnavailable"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One entry of status.conditions."""
 
     type: str
@@ -184,8 +181,7 @@ class Condition:
         return timestamp(fields, "lastTransitionTime", "status.conditions")
 
 
-@dataclass(frozen=True, slots=True)
-class AutoscalerMetric:
+class AutoscalerMetric(Struct, frozen=True):
     """One metric of an autoscaler.
 
     Attributes:
@@ -201,8 +197,7 @@ class AutoscalerMetric:
     target_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Autoscaler(Companion):
+class Autoscaler(Companion, frozen=True):
     """A HorizontalPodAutoscaler, of whatever API version.
 
     Attributes:
@@ -217,8 +212,7 @@ class Autoscaler(Companion):
     from_scaled_object: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ScaledObject(Companion):
+class ScaledObject(Companion, frozen=True):
     """A KEDA ScaledObject; in a cluster KEDA makes a HorizontalPodAutoscaler of it.
 
     Attributes:
@@ -238,8 +232,7 @@ class ScaledObject(Companion):
         return self.min_replicas if self.idle_replicas is None else self.idle_replicas
 
 
-@dataclass(frozen=True, slots=True)
-class VerticalAutoscaler(Companion):
+class VerticalAutoscaler(Companion, frozen=True):
     """A VerticalPodAutoscaler.
 
     Attributes:
@@ -260,30 +253,26 @@ class VerticalAutoscaler(Companion):
         return self.resources.get(container, self.resources["*"])
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRange(Companion):
+class LimitRange(Companion, frozen=True):
     """A LimitRange: what the API server fills into containers of new pods, by resource name."""
 
     default_requests: Mapping[str, Fraction]
     default_limits: Mapping[str, Fraction]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceQuota(Companion):
+class ResourceQuota(Companion, frozen=True):
     """A ResourceQuota and what it bounds: quantities by resource name."""
 
     hard: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccount(Companion):
+class ServiceAccount(Companion, frozen=True):
     """A ServiceAccount; `automount_token` is None when it does not say."""
 
     automount_token: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigMap(Companion):
+class ConfigMap(Companion, frozen=True):
     """A ConfigMap.
 
     Attributes:
@@ -297,8 +286,7 @@ class ConfigMap(Companion):
     data: Mapping[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class PersistentVolumeClaim(Companion):
+class PersistentVolumeClaim(Companion, frozen=True):
     """A PersistentVolumeClaim; `storage_class` is None when the cluster's default decides."""
 
     storage_class: str | None
@@ -306,8 +294,7 @@ class PersistentVolumeClaim(Companion):
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Secret(Companion):
+class Secret(Companion, frozen=True):
     """A Secret: that it exists, never what is in it."""
 
 

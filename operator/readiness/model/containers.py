@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from functools import cached_property
 
 from readiness.errors import FieldError
 from readiness.model.fields import (
@@ -23,6 +22,7 @@ from readiness.model.fields import (
     text,
     texts,
 )
+from readiness.model.lazy import lazy
 
 
 class ContainerKind(Enum):
@@ -90,62 +90,62 @@ class Container:
         self.pod_spec = pod_spec
         self.pod_path = pod_path
 
-    @property
+    @lazy
     def title(self) -> str:
         """How messages name it: `container "app"`, `init container "setup"`."""
         return f'{self.kind.value} "{self.name}"'
 
-    @property
+    @lazy
     def long_running(self) -> bool:
         """Whether it runs as long as the pod: app containers and native sidecars."""
         return self.kind is ContainerKind.APP or self.kind is ContainerKind.SIDECAR
 
-    @property
+    @lazy
     def image(self) -> str:
         """The image reference as written; empty when absent."""
         return text(self.fields, "image", self.path)
 
-    @cached_property
+    @lazy
     def security_context(self) -> Fields:
         """The container's own securityContext."""
         return mapping(self.fields, "securityContext", self.path)
 
-    @property
+    @lazy
     def security_context_path(self) -> str:
         """Field path of the container's own securityContext."""
         return f"{self.path}.securityContext"
 
-    @cached_property
+    @lazy
     def ports(self) -> list[tuple[str, Fields]]:
         """Declared ports, each with its field path."""
         return mappings(self.fields, "ports", self.path)
 
-    @cached_property
+    @lazy
     def env(self) -> list[tuple[str, Fields]]:
         """Environment variables, each with its field path."""
         return mappings(self.fields, "env", self.path)
 
-    @property
+    @lazy
     def volume_mounts(self) -> list[tuple[str, Fields]]:
         """Volume mounts, each with its field path."""
         return mappings(self.fields, "volumeMounts", self.path)
 
-    @property
+    @lazy
     def command(self) -> list[str]:
         """The command; empty when the image decides."""
         return texts(self.fields, "command", self.path)
 
-    @property
+    @lazy
     def args(self) -> list[str]:
         """The arguments of the command."""
         return texts(self.fields, "args", self.path)
 
-    @cached_property
+    @lazy
     def requests(self) -> Fields:
         """Resource requests as written: quantities by resource name."""
         return self._resources("requests")
 
-    @cached_property
+    @lazy
     def limits(self) -> Fields:
         """Resource limits as written: quantities by resource name."""
         return self._resources("limits")
@@ -154,22 +154,22 @@ class Container:
         resources = mapping(self.fields, "resources", self.path)
         return mapping(resources, part, f"{self.path}.resources")
 
-    @property
+    @lazy
     def liveness_probe(self) -> Probe | None:
         """The liveness probe, None when absent."""
         return self._probe("livenessProbe")
 
-    @property
+    @lazy
     def readiness_probe(self) -> Probe | None:
         """The readiness probe, None when absent."""
         return self._probe("readinessProbe")
 
-    @property
+    @lazy
     def startup_probe(self) -> Probe | None:
         """The startup probe, None when absent."""
         return self._probe("startupProbe")
 
-    @property
+    @lazy
     def probes(self) -> list[Probe]:
         """The probes it has, in the order liveness, readiness, startup."""
         return [p for p in (self.liveness_probe, self.readiness_probe, self.startup_probe) if p]
@@ -187,12 +187,12 @@ class Container:
 
     # What a container takes from its pod when it says nothing itself:
     # k8s.io/kubernetes/pkg/securitycontext/util.go (DetermineEffectiveSecurityContext).
-    @cached_property
+    @lazy
     def pod_security_context(self) -> Fields:
         """The pod's securityContext."""
         return mapping(self.pod_spec, "securityContext", self.pod_path)
 
-    @property
+    @lazy
     def run_as_non_root(self) -> bool | None:
         """Effective runAsNonRoot: the container's, else the pod's."""
         own = boolean(self.security_context, "runAsNonRoot", self.security_context_path)
@@ -202,7 +202,7 @@ class Container:
             self.pod_security_context, "runAsNonRoot", f"{self.pod_path}.securityContext"
         )
 
-    @property
+    @lazy
     def run_as_user(self) -> int | None:
         """Effective runAsUser: the container's, else the pod's."""
         own = integer(self.security_context, "runAsUser", self.security_context_path)

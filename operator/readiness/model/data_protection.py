@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from readiness.model.companion import Companion
@@ -29,8 +28,7 @@ _VOLUME_RESOURCES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VeleroSchedule(Companion):
+class VeleroSchedule(Companion, frozen=True):
     """A Schedule of Velero.
 
     Attributes:
@@ -52,22 +50,19 @@ class VeleroSchedule(Companion):
     last_backup: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class K8upSchedule(Companion):
+class K8upSchedule(Companion, frozen=True):
     """A Schedule of K8up: it backs up the claims of its namespace."""
 
     backs_up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresCluster(Companion):
+class PostgresCluster(Companion, frozen=True):
     """A Cluster of CloudNativePG."""
 
     last_backup: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledBackup(Companion):
+class ScheduledBackup(Companion, frozen=True):
     """A ScheduledBackup of CloudNativePG; `cluster` is the name of the Cluster it backs up."""
 
     cluster: str
@@ -75,8 +70,7 @@ class ScheduledBackup(Companion):
     created: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotSchedule(Companion):
+class SnapshotSchedule(Companion, frozen=True):
     """A SnapshotSchedule of snapscheduler: VolumeSnapshots of claims, selected by their labels."""
 
     claim_selector: LabelSelector
@@ -85,8 +79,7 @@ class SnapshotSchedule(Companion):
     last_backup: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class StorageClass(Companion):
+class StorageClass(Companion, frozen=True):
     """A StorageClass; `default` is whether claims that name no class get it."""
 
     parameters: Mapping[str, str]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -154,6 +155,7 @@ def timestamp(parent: Fields, key: str, path: str) -> datetime | None:
     raise FieldError(join(path, key), 'an RFC 3339 time such as "2026-12-01T00:00:00Z"', value)
 
 
+@lru_cache(maxsize=4096)
 def join(path: str, key: str) -> str:
     """Append a key to a field path; keys that hold dots or slashes are put in brackets."""
     if key.replace("-", "").replace("_", "").isalnum():

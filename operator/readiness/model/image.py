@@ -7,11 +7,10 @@ a dot or a colon or is `localhost`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """Parts of an image reference; empty text where a part is absent."""
 
     registry: str

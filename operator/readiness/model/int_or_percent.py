@@ -8,7 +8,8 @@ maxSurge up.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from readiness.errors import FieldError
 
@@ -16,8 +17,7 @@ from readiness.errors import FieldError
 _PERCENT = re.compile(r"[0-9]{1,9}%")
 
 
-@dataclass(frozen=True, slots=True)
-class IntOrPercent:
+class IntOrPercent(Struct, frozen=True):
     """A number of replicas, absolute or in percent."""
 
     value: int

@@ -7,9 +7,19 @@ caller changes it and evaluates between changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from itertools import chain
 from typing import Any, Generic, TypeVar, cast
+
+from msgspec import Struct
 
 from readiness.model.companion import Companion
 from readiness.model.companions import (
@@ -47,8 +57,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class WorkloadRecord:
+class WorkloadRecord(Struct):
     """What is known of a workload without opening its manifest.
 
     Attributes:
@@ -277,13 +286,13 @@ class Inventory:
         return touched
 
     def companions(self, kind: type[C], namespace: str | None = None) -> Iterator[C]:
-        """Yield the companions of a kind: of one namespace, or of all."""
+        """Return the companions of a kind, one by one: of one namespace, or of all."""
         by_namespace = self._companions.get(kind, {})
         if namespace is None:
-            for by_name in by_namespace.values():
-                yield from cast("Iterable[C]", by_name.values())
+            found = chain.from_iterable(by_name.values() for by_name in by_namespace.values())
         else:
-            yield from cast("Iterable[C]", by_namespace.get(namespace, {}).values())
+            found = iter(by_namespace.get(namespace, {}).values())
+        return cast("Iterator[C]", found)
 
     def companion(self, kind: type[C], namespace: str, name: str) -> C | None:
         """Return one companion by name, None when there is none."""
@@ -303,6 +312,21 @@ class Inventory:
             return []
         by_namespace = self._companions[kind]
         return cast("list[C]", [by_namespace[where][name] for where, name in sorted(found)])
+
+    def selecting_alike(
+        self, kind: type[C], namespace: str, labels: Mapping[str, str]
+    ) -> Sequence[C]:
+        """As `selecting`, for many in a row who ask with the same labels.
+
+        Of the 22 times that `strict` asks for one workload (profiled) 15 repeat an earlier one.
+        The labels must not be changed in their place.
+        """
+        remembered = self._derived.get((kind, namespace))
+        if remembered is not None and remembered[0] is labels:
+            return cast("Sequence[C]", remembered[1])
+        found = tuple(self.selecting(kind, namespace, labels))
+        self._derived[kind, namespace] = labels, found
+        return found
 
     def routes_to(self, namespace: str, service: str) -> list[Route]:
         """Return the routes that lead to a Service, sorted by kind and name."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from readiness.errors import FieldError
 from readiness.model.fields import Fields, join, mappings, text, text_map, texts
@@ -22,8 +23,7 @@ _LONGEST_NAME = 63
 _LONGEST_PREFIX = 253
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One `matchExpressions` entry."""
 
     key: str
@@ -43,8 +43,7 @@ class Requirement:
                 return self.key not in labels
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Struct, frozen=True):
     """A parsed selector; the empty one matches everything."""
 
     labels: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from readiness.model.companion import Companion
 from readiness.model.fields import (
@@ -31,16 +32,14 @@ _WORD = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 ANY_NAMESPACE = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorPort:
+class MonitorPort(Struct, frozen=True):
     """The port an endpoint of a monitor names: of the Service or Pod, or of the container."""
 
     port: str
     target: int | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor(Companion):
+class Monitor(Companion, frozen=True):
     """What ServiceMonitor and PodMonitor have in common.
 
     Attributes:
@@ -54,18 +53,15 @@ class Monitor(Companion):
     ports: tuple[MonitorPort, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceMonitor(Monitor):
+class ServiceMonitor(Monitor, frozen=True):
     """A ServiceMonitor: it selects Services by their labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodMonitor(Monitor):
+class PodMonitor(Monitor, frozen=True):
     """A PodMonitor: it selects pods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """One alert of a PrometheusRule.
 
     Attributes:
@@ -82,8 +78,7 @@ class Alert:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PrometheusRule(Companion):
+class PrometheusRule(Companion, frozen=True):
     """A PrometheusRule; `mentions` are all names by which a workload may find it."""
 
     alerts: tuple[Alert, ...]

@@ -7,8 +7,6 @@ empty list of rules nothing, and policies that select the same pod add up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from readiness.model.companion import Companion
 from readiness.model.fields import Fields, mapping, mappings, sequence, text, texts
 from readiness.model.label_selector import LabelSelector, parse_label_selector
@@ -17,8 +15,7 @@ from readiness.model.workload import ObjectRef
 _EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkPolicy(Companion):
+class NetworkPolicy(Companion, frozen=True):
     """A NetworkPolicy.
 
     Attributes:

@@ -7,8 +7,9 @@ Services it leads to and what guards it, so that checks need not know whose rout
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from readiness.model.companion import Companion
 from readiness.model.fields import (
@@ -36,8 +37,7 @@ _TRAEFIK_MIDDLEWARES = "traefik.ingress.kubernetes.io/router.middlewares"
 _MATCH_ALL = frozenset({".*", "^.*$", ".+", "^.+$", "(.*)", "^(.*)$", "(.+)", "^(.+)$"})
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRule:
+class RouteRule(Struct, frozen=True):
     """One rule of a route.
 
     Attributes:
@@ -56,8 +56,7 @@ class RouteRule:
     rate_limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Route(Companion):
+class Route(Companion, frozen=True):
     """Anything that sends requests from outside to Services."""
 
     rules: tuple[RouteRule, ...]
@@ -68,8 +67,7 @@ class Route(Companion):
         return frozenset(backend for rule in self.rules for backend in rule.backends)
 
 
-@dataclass(frozen=True, slots=True)
-class Ingress(Route):
+class Ingress(Route, frozen=True):
     """An Ingress; `tls_hosts` holds "" for a tls entry without hosts, which is for all of them."""
 
     tls_hosts: frozenset[str]
@@ -82,8 +80,7 @@ class Ingress(Route):
         return f"*.{host.partition('.')[2]}" in self.tls_hosts
 
 
-@dataclass(frozen=True, slots=True)
-class ParentRef:
+class ParentRef(Struct, frozen=True):
     """The Gateway, and perhaps the listener of it, that a route attaches to."""
 
     gateway: Name
@@ -91,17 +88,15 @@ class ParentRef:
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPRoute(Route):
+class HTTPRoute(Route, frozen=True):
     """An HTTPRoute of the Gateway API."""
 
     parents: tuple[ParentRef, ...]
     hostnames: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One listener of a Gateway; `namespaces_from` is All, Same, Selector or None."""
+class Listener(Struct, frozen=True):
+    """One listener of a Gateway; `namespaces_from` is All, Same or Selector."""
 
     name: str
     port: int | None
@@ -111,31 +106,27 @@ class Listener:
     namespace_selector: LabelSelector | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway(Companion):
+class Gateway(Companion, frozen=True):
     """A Gateway of the Gateway API."""
 
     listeners: tuple[Listener, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BackendTrafficPolicy(Companion):
+class BackendTrafficPolicy(Companion, frozen=True):
     """A policy of Envoy Gateway; `targets` are kinds and names in its own namespace."""
 
     targets: tuple[tuple[str, str], ...]
     limits_requests: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IngressRoute(Route):
+class IngressRoute(Route, frozen=True):
     """An IngressRoute of Traefik."""
 
     tls: bool
     entry_points: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Middleware(Companion):
+class Middleware(Companion, frozen=True):
     """A Middleware of Traefik; `chain` are the others it stands for."""
 
     origins: tuple[str, ...]
@@ -144,8 +135,7 @@ class Middleware(Companion):
     chain: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPProxy(Route):
+class HTTPProxy(Route, frozen=True):
     """An HTTPProxy of Contour.
 
     Attributes:

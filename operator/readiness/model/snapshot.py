@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from readiness.model.companion import Companion
 from readiness.model.companions import (
@@ -19,7 +20,9 @@ from readiness.model.companions import (
     VerticalAutoscaler,
 )
 from readiness.model.duration import after
+from readiness.model.evidence import EvidenceIndex
 from readiness.model.inventory import Inventory, WorkloadRecord
+from readiness.model.measurement import Measurements
 from readiness.model.monitoring import Alert, PodMonitor, PrometheusRule, ServiceMonitor
 from readiness.model.network_policy import NetworkPolicy
 from readiness.model.routes import Route, RouteRule
@@ -53,8 +56,7 @@ class RunsPods(Protocol):
         """Pods it asks for; None without a scale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, eq=False):
     """The objects a check may see, at one moment.
 
     Attributes:
@@ -65,6 +67,8 @@ class Snapshot:
         unavailable: kinds that can't be looked at, by CompanionKind.key, with the reason, such as
             `VerticalPodAutoscaler is not installed in this cluster`.
         moments: when answers already given change by time alone; see `is_past`.
+        evidence: what people attested.
+        measurements: what was measured of service levels; None where they are not judged.
     """
 
     inventory: Inventory
@@ -72,21 +76,25 @@ class Snapshot:
     origin: Origin
     kubernetes_version: tuple[int, int] = NEWEST_KNOWN_VERSION
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    moments: list[datetime] = field(default_factory=list, compare=False)
+    moments: list[datetime] = field(default_factory=list)
+    evidence: EvidenceIndex = field(default_factory=EvidenceIndex)
+    measurements: Measurements | None = None
 
-    def services_selecting(self, workload: RunsPods) -> list[Service]:
+    def services_selecting(self, workload: RunsPods) -> Sequence[Service]:
         """Return the Services that send traffic to the workload's pods."""
-        return self.inventory.selecting(Service, workload.ref.namespace, workload.template_labels)
+        return self.inventory.selecting_alike(
+            Service, workload.ref.namespace, workload.template_labels
+        )
 
-    def budgets_selecting(self, workload: RunsPods) -> list[DisruptionBudget]:
+    def budgets_selecting(self, workload: RunsPods) -> Sequence[DisruptionBudget]:
         """Return the PodDisruptionBudgets that select the workload's pods."""
-        return self.inventory.selecting(
+        return self.inventory.selecting_alike(
             DisruptionBudget, workload.ref.namespace, workload.template_labels
         )
 
-    def network_policies_selecting(self, workload: RunsPods) -> list[NetworkPolicy]:
+    def network_policies_selecting(self, workload: RunsPods) -> Sequence[NetworkPolicy]:
         """Return the NetworkPolicies that select the workload's pods."""
-        return self.inventory.selecting(
+        return self.inventory.selecting_alike(
             NetworkPolicy, workload.ref.namespace, workload.template_labels
         )
 
@@ -102,13 +110,13 @@ class Snapshot:
                 rules += [rule for rule in route.rules if backend in rule.backends]
         return list(found.values())
 
-    def service_monitors_selecting(self, service: Service) -> list[ServiceMonitor]:
+    def service_monitors_selecting(self, service: Service) -> Sequence[ServiceMonitor]:
         """Return the ServiceMonitors that select a Service."""
-        return self.inventory.selecting(ServiceMonitor, service.namespace, service.labels)
+        return self.inventory.selecting_alike(ServiceMonitor, service.namespace, service.labels)
 
-    def pod_monitors_selecting(self, workload: RunsPods) -> list[PodMonitor]:
+    def pod_monitors_selecting(self, workload: RunsPods) -> Sequence[PodMonitor]:
         """Return the PodMonitors that select the workload's pods."""
-        return self.inventory.selecting(
+        return self.inventory.selecting_alike(
             PodMonitor, workload.ref.namespace, workload.template_labels
         )
 

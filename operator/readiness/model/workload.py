@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from readiness.errors import FieldError
 from readiness.model.containers import Container, require_app_containers, walk_containers
@@ -21,6 +21,7 @@ from readiness.model.fields import (
     text_map,
     timestamp,
 )
+from readiness.model.lazy import lazy
 
 
 class ObjectRef(NamedTuple):
@@ -35,8 +36,7 @@ class ObjectRef(NamedTuple):
         return f"{self.kind.lower()}/{self.name} in {self.namespace}"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadKind:
+class WorkloadKind(Struct, frozen=True):
     """Where a kind keeps its pod template, and what may change its number of replicas.
 
     Attributes:
@@ -120,17 +120,17 @@ class Workload:
         """Its namespace."""
         return self.ref.namespace
 
-    @cached_property
+    @lazy
     def metadata(self) -> Fields:
         """Its own metadata."""
         return mapping(self.document, "metadata", "")
 
-    @cached_property
+    @lazy
     def labels(self) -> Mapping[str, str]:
         """Its own labels."""
         return text_map(self.metadata, "labels", "metadata")
 
-    @cached_property
+    @lazy
     def annotations(self) -> Mapping[str, str]:
         """Its own annotations."""
         return text_map(self.metadata, "annotations", "metadata")
@@ -146,12 +146,12 @@ class Workload:
         """When the API server stored it first; None offline."""
         return timestamp(self.metadata, "creationTimestamp", "metadata")
 
-    @cached_property
+    @lazy
     def spec(self) -> Fields:
         """Its spec."""
         return mapping(self.document, "spec", "")
 
-    @property
+    @lazy
     def replicas(self) -> int | None:
         """Pods it asks for: spec.replicas, 1 when absent; None for kinds without a scale."""
         if not self.kind.scalable:
@@ -159,7 +159,7 @@ class Workload:
         replicas = integer(self.spec, "replicas", "spec")
         return 1 if replicas is None else replicas
 
-    @cached_property
+    @lazy
     def _template(self) -> Fields:
         if not self.kind.template_path:
             return self.document
@@ -170,66 +170,66 @@ class Workload:
             path = f"{path}.{key}" if path else key
         return fields
 
-    @cached_property
+    @lazy
     def template_labels(self) -> Mapping[str, str]:
         """Labels its pods carry, which selectors of Services, budgets and policies match."""
         return text_map(self.template_metadata, "labels", self.template_metadata_path)
 
-    @cached_property
+    @lazy
     def template_annotations(self) -> Mapping[str, str]:
         """Annotations its pods carry."""
         return text_map(self.template_metadata, "annotations", self.template_metadata_path)
 
-    @property
+    @lazy
     def template_metadata(self) -> Fields:
         """Metadata of the pod template."""
         return mapping(self._template, "metadata", self.kind.template_path)
 
-    @property
+    @lazy
     def template_metadata_path(self) -> str:
         """Field path of the pod template's metadata."""
         template = self.kind.template_path
         return f"{template}.metadata" if template else "metadata"
 
-    @cached_property
+    @lazy
     def pod_spec(self) -> Fields:
         """Spec of the pod template."""
         return as_mapping(self._template.get("spec"), self.pod_path)
 
-    @cached_property
+    @lazy
     def pod_path(self) -> str:
         """Field path of the pod spec, such as `spec.template.spec`."""
         template = self.kind.template_path
         return f"{template}.spec" if template else "spec"
 
-    @cached_property
+    @lazy
     def pod_security_context(self) -> Fields:
         """The pod's securityContext."""
         return mapping(self.pod_spec, "securityContext", self.pod_path)
 
-    @property
+    @lazy
     def pod_security_context_path(self) -> str:
         """Field path of the pod's securityContext."""
         return f"{self.pod_path}.securityContext"
 
-    @cached_property
+    @lazy
     def containers(self) -> list[Container]:
         """All containers: init and sidecar, then app, then ephemeral ones."""
         containers = list(walk_containers(self.pod_spec, self.pod_path))
         require_app_containers(containers, self.pod_path)
         return containers
 
-    @cached_property
+    @lazy
     def app_containers(self) -> list[Container]:
         """The containers that do the pod's work."""
         return require_app_containers(self.containers, self.pod_path)
 
-    @cached_property
+    @lazy
     def long_running_containers(self) -> list[Container]:
         """App containers and native sidecars."""
         return [container for container in self.containers if container.long_running]
 
-    @property
+    @lazy
     def runs_on_windows(self) -> bool:
         """Whether spec.os.name says windows, the only sign the API server heeds."""
         os = mapping(self.pod_spec, "os", self.pod_path)
