@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import pytest
 
 from readiness.api.vocabulary import Category, Severity
+from readiness.checks._limits import at_least
 from readiness.checks.base import Check, Reference, Scope
 from readiness.checks.registry import all_checks
 from readiness.report.check_docs import Parameter, parameters_of
@@ -30,7 +31,7 @@ class Params:
     More text.
     """
 
-    minimum: Annotated[int, "positive"] = 2
+    minimum: Annotated[int, at_least(1)] = 2
     names: tuple[str, ...] = ("a", "b")
     ratio: float = 1.5
     mode: Literal["fast", "slow"] = "fast"
@@ -53,7 +54,7 @@ def check_with(params: type | None) -> Check:
 
 def test_parameters_come_from_the_docstring() -> None:
     assert parameters_of(check_with(Params)) == [
-        Parameter("minimum", "whole number", 2, "Fewest pods, such as 2 or 3."),
+        Parameter("minimum", "whole number, at least 1", 2, "Fewest pods, such as 2 or 3."),
         Parameter("names", "list of text", ["a", "b"], "What may be."),
         Parameter("ratio", "number", 1.5, "How much."),
         Parameter("mode", "fast or slow", "fast", "One of two."),
@@ -98,7 +99,7 @@ def test_checks_as_json_hold_everything() -> None:
         "pod-security-restricted": None,
     }
     assert [(p["name"], p["type"], p["default"]) for p in check["params"]] == [
-        ("minimum", "whole number", 2)
+        ("minimum", "whole number, at least 1", 2)
     ]
     assert set(check) == {
         "id",

@@ -54,7 +54,7 @@ def lines_of(*documents: dict[str, Any]) -> str:
     ("name", "columns", "arguments", "code"),
     [
         ("shop.txt", 80, ("shop", *POLICY), 1),
-        ("shop-wide.txt", 120, ("shop", *POLICY), 1),
+        ("shop-wide.txt", 200, ("shop", *POLICY), 1),
         ("shop-narrow.txt", 40, ("shop", *POLICY, "--no-fix"), 1),
         ("shop-verbose.txt", 80, ("shop", *POLICY, "--no-fix", "-v"), 1),
         ("shop-exempt.txt", 80, ("shop", "exemption.yaml", *POLICY, "--no-fix"), 1),
@@ -99,8 +99,10 @@ def test_json_holds_every_result_once() -> None:
         "result",
         "message",
         "path",
+        "line",
         "exempt",
         "policy",
+        "known",
     }
     results = cart["results"] + web["results"]
     assert report["summary"]["results"] == {
@@ -143,10 +145,9 @@ def test_several_policies_are_named_with_their_findings() -> None:
     assert result.stdout == (
         "✗ deployment/web (shop)  -:1  not ready: 1 Must, 1 Nice\n"
         '  Must    container "app" must set resources.limits.memory\n'
-        "          memory-limit-missing  policy a\n"
-        "          spec.template.spec.containers[0].resources.limits.memory\n"
+        "          memory-limit-missing  -:1  policy a\n"
         "  Nice    must set spec.template.spec.priorityClassName\n"
-        "          priority-class-missing  policy b  spec.template.spec.priorityClassName\n"
+        "          priority-class-missing  -:1  policy b\n"
         "\n"
         "1 workload: 1 not ready; 1 Must, 1 Nice findings\n"
         "policies a, b; 1 file read; checks: 0 passed\n"
@@ -185,7 +186,7 @@ def test_a_check_that_cannot_look_is_no_pass() -> None:
         "? deployment/web (shop)  -:1  cannot tell: 1 check could not look\n"
         "  error   spec.template.spec.containers[0].resources must be a map, not the\n"
         "          number 5\n"
-        "          memory-limit-missing (Must)\n"
+        "          memory-limit-missing (Must)  -:1\n"
         "\n"
         "1 workload: 1 cannot tell; no findings\n"
         "policy house; 1 file read; checks: 0 passed, 1 could not look\n"
@@ -365,6 +366,10 @@ def test_a_pipeline_that_judged_nothing_must_notice(output: str, tmp_path: Path)
         assert result.stdout == ""
 
 
+NOTHING_NAMED = (
+    "Error: name what to judge: files, directories, - for standard input, --helm CHART or "
+    "--kustomize DIRECTORY"
+)
 UNKNOWN_PROFILE = (
     "Error: Invalid value for '--policy': \"standrad\" is neither a file nor a profile "
     "(baseline, standard, strict, pod-security-baseline, pod-security-restricted), did you "
@@ -378,12 +383,51 @@ UNKNOWN_SEVERITY = (
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Error: Missing argument 'FILE|DIRECTORY|-...'."),
-        (
-            ("shop", "--policy", "standrad"),
-            UNKNOWN_PROFILE,
-        ),
+        ((), NOTHING_NAMED),
+        (("shop", "--policy", "standrad"), UNKNOWN_PROFILE),
         (("shop", "--fail-on", "often"), UNKNOWN_SEVERITY),
+        (
+            ("shop", "--values", "v.yaml"),
+            "Error: --values is for --helm CHART, which is missing",
+        ),
+        (("shop", "--set", "a=b"), "Error: --set is for --helm CHART, which is missing"),
+        (("shop", "--release", "a"), "Error: --release is for --helm CHART, which is missing"),
+        (
+            ("shop", "--update-baseline"),
+            "Error: --update-baseline needs --baseline FILE, which it writes",
+        ),
+        (
+            ("shop", "--format", "yaml"),
+            (
+                "Error: Invalid value for '--format': \"yaml\" is none of text, json, sarif, "
+                "junit, github, gitlab, markdown, policyreport"
+            ),
+        ),
+        (
+            ("shop", "--format", "sarif="),
+            (
+                "Error: Invalid value for '--format': \"sarif=\" lacks the name of a file after "
+                'the "="'
+            ),
+        ),
+        (
+            ("shop", "--format", "text", "--format", "json"),
+            (
+                "Error: Invalid value for '--format': two reports would go to standard output: "
+                "give files, as in --format sarif=report.sarif"
+            ),
+        ),
+        (
+            ("shop", "--format", "sarif=a", "--format", "json=a"),
+            (
+                "Error: Invalid value for '--format': two reports would go to a: give files, as in "
+                "--format sarif=report.sarif"
+            ),
+        ),
+        (
+            ("shop", "--kustomize", "a", "--diff", "b"),
+            "Error: --diff compares one --helm, one --kustomize or files alone",
+        ),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_help_lists_the_subcommands_without_importing_them() -> None:
     result = run("--help")
 
     for name, (_, text) in SUBCOMMANDS.items():
-        assert f"  {name.ljust(9)}  {text}\n" in result.stdout
+        assert re.search(rf"^  {name} +{re.escape(text)}$", result.stdout, re.MULTILINE)
     assert result.exit_code == 0
 
 
@@ -78,7 +79,7 @@ def test_version() -> None:
     ("asked", "hint"),
     [
         ("chekc", 'did you mean "check"?'),
-        ("deploy", "there are check, checks, explain, fix, run, uninstall"),
+        ("deploy", f"there are {', '.join(SUBCOMMANDS)}"),
     ],
 )
 def test_unknown_subcommand(asked: str, hint: str) -> None:

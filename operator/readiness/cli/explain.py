@@ -11,6 +11,7 @@ import click
 from readiness.checks.base import Check
 from readiness.checks.registry import all_checks
 from readiness.cli.terminal import terminal_look
+from readiness.evaluate.evidence import evidence_checks
 from readiness.report.check_docs import SCOPES, kinds_of, parameters_of, severities_of
 from readiness.report.render_text import Look
 
@@ -30,7 +31,7 @@ def explain(check_id: str) -> None:
     CHECK is the id of a check, as `readiness checks` lists them, or the word for it in the reason
     of a condition.
     """
-    catalogue = all_checks()
+    catalogue = {**all_checks(), **evidence_checks()}
     by_reason = {check.reason: check for check in catalogue.values()}
     check = catalogue.get(check_id) or by_reason.get(check_id)
     if check is None:

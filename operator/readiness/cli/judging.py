@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from readiness.api.vocabulary import API_VERSION, GROUP
 from readiness.errors import FieldError, PolicyError
@@ -15,25 +19,29 @@ from readiness.evaluate.exemptions import Exemption
 from readiness.evaluate.policy import PolicySet, profile_policy
 from readiness.evaluate.profiles import PROFILES
 from readiness.gather.files import SourceDocument, Sources, read_sources
+from readiness.gather.lines import Locator
 from readiness.model.companions import companion_kind, parse_companion
+from readiness.model.evidence import EvidenceIndex
 from readiness.model.fields import mapping, text
 from readiness.model.inventory import Inventory, WorkloadRecord
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import WORKLOAD_KINDS, ObjectRef, Workload, workload_kind
+from readiness.report.fingerprints import Identity, identities
 from readiness.report.summary import Judged, Run
 
 DEFAULT_PROFILE = "standard"
 PROFILE_NAMES = tuple(name for name in PROFILES if name != "none")
 
 _POLICY, _EXEMPTION = "ReadinessPolicy", "ReadinessExemption"
+_EVIDENCE = "ReadinessEvidence"
 
 
-@dataclass(slots=True)
-class Inputs:
+class Inputs(Struct):
     """Objects from files, by what they are for.
 
     Attributes:
         workloads: in the order they are to be judged.
+        attested: the evidence among them that can be used; filled when judging begins.
         companions: how many objects there are to judge them with.
         other: how many objects no check looks at.
         errors, warnings: for a person to read, with file and line.
@@ -44,6 +52,8 @@ class Inputs:
     workloads: dict[ObjectRef | str, tuple[Workload, SourceDocument]] = field(default_factory=dict)
     policies: dict[ObjectRef, SourceDocument] = field(default_factory=dict)
     exemptions: dict[ObjectRef, SourceDocument] = field(default_factory=dict)
+    evidence: dict[ObjectRef, SourceDocument] = field(default_factory=dict)
+    attested: EvidenceIndex = field(default_factory=EvidenceIndex)
     companions: int = 0
     other: int = 0
     errors: list[str] = field(default_factory=list)
@@ -65,6 +75,7 @@ class Inputs:
                 self._add_ours(source)
             else:
                 _refuse_misspelt_group(document)
+                _refuse_unknown_kind(document)
                 self.other += 1
         except FieldError as error:
             self.errors.append(f"{source.place}: {describe(document)}: {error}")
@@ -88,7 +99,11 @@ class Inputs:
     def _add_ours(self, source: SourceDocument) -> None:
         document = source.document
         kind = document["kind"]
-        kept = {_POLICY: self.policies, _EXEMPTION: self.exemptions}.get(kind)
+        kept = {
+            _POLICY: self.policies,
+            _EXEMPTION: self.exemptions,
+            _EVIDENCE: self.evidence,
+        }.get(kind)
         if kept is None:
             self.other += 1
             return
@@ -99,7 +114,7 @@ class Inputs:
         if not name:
             raise FieldError("metadata.name", "set", metadata.get("name"))
         namespace = ""
-        if kind == _EXEMPTION:
+        if kind != _POLICY:
             namespace = text(metadata, "namespace", "metadata") or self.default_namespace
         ref = ObjectRef(GROUP, kind, namespace, name)
         self._remember(ref, source)
@@ -156,6 +171,45 @@ def _refuse_misspelt_group(document: Mapping[str, Any]) -> None:
     if kind is not None and "." not in group:
         wanted = f"{kind.group}/v1" if kind.group else "v1"
         raise FieldError("apiVersion", f"{wanted} for a {kind.kind}", document["apiVersion"])
+
+
+# Groups of Kubernetes' own that have had the same kinds for years.
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "": (
+        "Binding",
+        "ConfigMap",
+        "Endpoints",
+        "Event",
+        "LimitRange",
+        "List",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Pod",
+        "PodTemplate",
+        "ReplicationController",
+        "ResourceQuota",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    ),
+    "apps": ("ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "autoscaling": ("HorizontalPodAutoscaler", "Scale"),
+    "batch": ("CronJob", "Job"),
+    "policy": ("Eviction", "PodDisruptionBudget", "PodSecurityPolicy"),
+}
+
+
+def _refuse_unknown_kind(document: Mapping[str, Any]) -> None:
+    """Raise FieldError for a kind that Kubernetes lacks: nobody would miss the workload."""
+    group = document["apiVersion"].rpartition("/")[0]
+    kinds = _KINDS.get(group)
+    if kinds is None or document["kind"] in kinds:
+        return
+    close = difflib.get_close_matches(document["kind"], kinds, n=1)
+    wanted = close[0] if close else f"one of {', '.join(kinds)}"
+    raise FieldError("kind", f"{wanted} in {document['apiVersion']}", document["kind"])
 
 
 def policies_for(inputs: Inputs, names: Sequence[str], stdin: BinaryIO) -> PolicySet:
@@ -238,17 +292,38 @@ def compile_exemptions(
     return found, errors
 
 
+def compile_evidences(
+    documents: Iterable[SourceDocument], default_namespace: str, evidence: EvidenceIndex
+) -> list[str]:
+    """Add the evidence that manifests describe; return what is wrong with the others."""
+    errors = []
+    for source in documents:
+        from readiness.evaluate.compiling import compile_evidence
+
+        try:
+            evidence.put(compile_evidence(source.document, default_namespace))
+        except PolicyError as error:
+            errors.append(f"{source.place}: {describe(source.document)}: {error}")
+    return errors
+
+
 class Judge:
-    """Evaluates workloads from files; what is wrong with exemptions is put into `inputs`."""
+    """Evaluates workloads from files.
+
+    What is wrong with exemptions and evidence is put into `inputs`.
+    """
 
     def __init__(self, inputs: Inputs, policies: PolicySet, now: datetime) -> None:
         exemptions, errors = compile_exemptions(
             inputs.exemptions.values(), inputs.default_namespace, policies
         )
         inputs.errors += errors
+        inputs.errors += compile_evidences(
+            inputs.evidence.values(), inputs.default_namespace, inputs.attested
+        )
         self._exemptions = exemptions
         self._policies = policies
-        self._snapshot = Snapshot(inputs.inventory, now, Origin.FILES)
+        self._snapshot = Snapshot(inputs.inventory, now, Origin.FILES, evidence=inputs.attested)
         # By policy: namespaces that it was taken to match for want of their labels.
         self.assumed: dict[str, set[str]] = defaultdict(set)
 
@@ -266,21 +341,74 @@ class Judge:
         return evaluate(workload, self._snapshot, effective, self._exemptions[workload.namespace])
 
 
-def judge(inputs: Inputs, sources: Sources, policies: PolicySet, now: datetime) -> Run:
-    """Evaluate every workload; errors and warnings met on the way are put into `inputs`."""
+Inputted: TypeAlias = tuple[Workload, SourceDocument]
+Progress: TypeAlias = Callable[[Collection[Inputted]], AbstractContextManager[Iterable[Inputted]]]
+
+
+def judge(
+    inputs: Inputs,
+    sources: Sources,
+    policies: PolicySet,
+    now: datetime,
+    progress: Progress = nullcontext,
+) -> Run:
+    """Evaluate every workload; errors and warnings met on the way are put into `inputs`.
+
+    `progress` is given the workloads and hands them on one by one, telling a person how far it is.
+    """
     judge_of = Judge(inputs, policies, now)
-    judged = [
-        Judged(
-            workload.api_version,
-            source.file,
-            source.line,
-            judge_of.report(workload),
-            source.document,
-        )
-        for workload, source in inputs.workloads.values()
-    ]
+    with progress(inputs.workloads.values()) as workloads:
+        judged = [
+            Judged(
+                workload.api_version,
+                source.file,
+                source.line,
+                judge_of.report(workload),
+                source.document,
+            )
+            for workload, source in workloads
+        ]
     inputs.warnings += _unknown_namespaces(judge_of.assumed)
     return run_of(judged, inputs, sources, policies)
+
+
+def locate(run: Run, locator: Locator) -> Run:
+    """Return a run that knows the lines of all fields it names."""
+    workloads = []
+    for judged in run.workloads:
+        paths = {r.path: None for r in judged.report.results if r.path}
+        name = judged.report.ref.name
+        found = locator.locate(judged.file, judged.line, name, paths)
+        workloads.append(
+            replace(
+                judged,
+                file=found.file,
+                line=found.line,
+                lines=found.lines,
+                template=found.template,
+            )
+        )
+    return replace(run, workloads=tuple(workloads))
+
+
+def mark_known(run: Run, known: Collection[Identity]) -> Run:
+    """Return a run in which the findings among those known before count no more."""
+    if not known:
+        return run
+    if not known:
+        return run
+    return replace(
+        run,
+        workloads=tuple(
+            replace(
+                judged,
+                known=frozenset(
+                    number for number, identity in identities(judged).items() if identity in known
+                ),
+            )
+            for judged in run.workloads
+        ),
+    )
 
 
 def run_of(judged: Iterable[Judged], inputs: Inputs, sources: Sources, policies: PolicySet) -> Run:

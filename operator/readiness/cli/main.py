@@ -19,14 +19,26 @@ from readiness.cli.exit_codes import COULD_NOT_LOOK, INTERRUPTED, PIPE_CLOSED
 # Where each subcommand is, and what `readiness --help` says of it: importing them all would cost
 # every start half a second.
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
-    "check": ("readiness.cli.check:check", "Judge manifests from files, directories or stdin."),
+    "certs": ("readiness.cli.certs:certs", "Make a certificate for the webhook."),
+    "check": ("readiness.cli.check:check", "Judge manifests or what runs in a cluster."),
+    "checklist": (
+        "readiness.cli.checklist:checklist",
+        "Show the readiness checklist, or where workloads stand on it.",
+    ),
     "checks": ("readiness.cli.checks:checks", "List all checks, with their severities."),
+    "completion": (
+        "readiness.cli.completion:completion",
+        "Print what makes a shell complete commands.",
+    ),
+    "doctor": ("readiness.cli.doctor:doctor", "Say what ails the operator, and what to do."),
     "explain": ("readiness.cli.explain:explain", "Say what a check finds, why, and how to fix it."),
     "fix": ("readiness.cli.fix:fix", "Change manifests where the fix is certain."),
+    "policy": ("readiness.cli.policy:policy", "Compile policies for the API server."),
     "run": ("readiness.cli.run:run", "Run the operator."),
+    "status": ("readiness.cli.status:status", "Show where the workloads of a cluster stand."),
     "uninstall": (
         "readiness.cli.uninstall:uninstall",
-        "Take the operator's conditions off all workloads.",
+        "Take away what the operator wrote into the cluster.",
     ),
 }
 
@@ -103,7 +115,7 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):  # what the terminal can't show must not end the report
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(prog_name="readiness", standalone_mode=False)
+        code = cli.main(prog_name=_program_name(), standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -115,6 +127,12 @@ def main() -> NoReturn:
         click.echo("readiness: this is a bug, please report it with the lines above", err=True)
         code = COULD_NOT_LOOK
     sys.exit(code or 0)
+
+
+def _program_name() -> str:
+    """Return what the user typed: kubectl runs a plugin by the name of its file."""
+    plugin = os.path.basename(sys.argv[0]) == "kubectl-readiness"  # noqa: PTH119 - pathlib costs time
+    return "kubectl readiness" if plugin else "readiness"
 
 
 def _discard_output() -> None:

@@ -59,6 +59,41 @@ def policy_option(function: F) -> F:
     )(function)
 
 
+def cluster_options(function: F) -> F:
+    """Add what says which cluster is meant: `--kubeconfig` and `--context`."""
+    for option in (
+        click.option(
+            "--context", metavar="NAME", help="Context of the kubeconfig. Default: its current one."
+        ),
+        click.option(
+            "--kubeconfig",
+            type=click.Path(),
+            metavar="FILE",
+            help="Default: KUBECONFIG, ~/.kube/config, or the cluster it runs in.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def all_namespaces_option(function: F) -> F:
+    """Add `--all-namespaces`."""
+    return click.option("--all-namespaces", "-A", is_flag=True, help="Look in all namespaces.")(
+        function
+    )
+
+
+def operator_namespace_option(function: F) -> F:
+    """Add `--operator-namespace`."""
+    return click.option(
+        "--operator-namespace",
+        default="readiness-system",
+        show_default=True,
+        metavar="NAME",
+        help="Namespace of the operator; it judges nothing there unless a policy asks for it.",
+    )(function)
+
+
 def namespace_option(function: F) -> F:
     """Add `--namespace`."""
     return click.option(

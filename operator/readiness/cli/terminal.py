@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import click
 
 from readiness.report.render_text import Look
 
-_WIDEST = 120  # longer lines are hard to read
+_WIDEST = 240
 _NARROWEST = 40
+_LONG_WORK = 500  # workloads: about half a second
+
+T = TypeVar("T")
 
 
 def terminal_look(*, verbose: bool = False, fixes: bool = True) -> Look:
@@ -21,6 +29,15 @@ def terminal_look(*, verbose: bool = False, fixes: bool = True) -> Look:
         plain_marks=not _can_show("✓✗"),
         verbose=verbose,
         fixes=fixes,
+    )
+
+
+def progress(items: Collection[T]) -> AbstractContextManager[Iterable[T]]:
+    """Show on standard error how far long work is; nothing unless a person is looking."""
+    if len(items) < _LONG_WORK or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext(items)
+    return click.progressbar(
+        items, label=f"Judging {len(items)} workloads", file=sys.stderr, show_pos=True
     )
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Category, Result, Severity
-from readiness.evaluate.evaluator import CheckResult, Readiness, Report, moment
+from readiness.evaluate.evaluator import CheckResult, Readiness, Report
+from readiness.model.moment import rfc3339
 from readiness.report.messages import list_findings, plural
 
 # metav1.Condition: reason at most 1,024 characters, message at most 32,768.
@@ -170,7 +171,7 @@ def _unknown(condition_type: str, results: Iterable[CheckResult]) -> ConditionSt
         )
     waiting = [r for r in results if r.waits_until is not None]
     until: datetime = min(r.waits_until for r in waiting if r.waits_until is not None)
-    message = f"until {moment(until)}: "
+    message = f"until {rfc3339(until)}: "
     return ConditionState(
         condition_type,
         "Unknown",

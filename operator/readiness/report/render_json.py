@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from readiness.api.vocabulary import Result
 from readiness.evaluate.evaluator import CheckResult, Readiness
 from readiness.remediate.patch import operations
+from readiness.report.messages import indented_json
 from readiness.report.summary import Judged, Run
 
 
@@ -17,7 +17,7 @@ def render_json(run: Run) -> str:
         "workloads": [_workload(judged) for judged in run.workloads],
         "summary": _summary(run),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return indented_json(document)
 
 
 def _workload(judged: Judged) -> dict[str, Any]:
@@ -31,11 +31,14 @@ def _workload(judged: Judged) -> dict[str, Any]:
         "line": judged.line,
         # Neither what can't be told nor what no policy applies to is ready.
         "ready": judged.readiness is Readiness.READY,
-        "results": [_result(result, judged) for result in judged.report.results],
+        "results": [
+            _result(result, judged, known=number in judged.known)
+            for number, result in enumerate(judged.report.results)
+        ],
     }
 
 
-def _result(result: CheckResult, judged: Judged) -> dict[str, Any]:
+def _result(result: CheckResult, judged: Judged, *, known: bool) -> dict[str, Any]:
     written: dict[str, Any] = {
         "check": result.check.id,
         "category": result.check.category.id,
@@ -43,8 +46,10 @@ def _result(result: CheckResult, judged: Judged) -> dict[str, Any]:
         "result": result.result.value,
         "message": result.message,
         "path": result.path,
+        "line": judged.line_of(result),
         "exempt": result.exempt,
         "policy": result.policy,
+        "known": known,
     }
     if result.fix is not None and result.counts:
         written["fix"] = {
@@ -64,6 +69,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "withoutPolicy": run.by_readiness[None],
         "results": {result.value: run.by_result[result] for result in Result},
         "exempt": run.exempt,
+        "known": run.known,
         "policies": list(run.policies),
         "files": run.files,
         "inputErrors": run.input_errors,

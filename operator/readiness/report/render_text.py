@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
 
 from readiness.api.vocabulary import Result, Severity
 from readiness.checks.base import Check
 from readiness.evaluate.evaluator import CheckResult, Readiness
-from readiness.report.messages import plural
-from readiness.report.summary import Judged, Run
+from readiness.report.messages import plural, workload_title
+from readiness.report.summary import SEVERITIES, Judged, Run
 
-_SEVERITIES = (Severity.MUST, Severity.SHOULD, Severity.NICE)
 _LABEL_WIDTH = len("exempt")
 _INDENT = " " * (2 + _LABEL_WIDTH + 2)
+_WIDEST_PROSE = 120  # longer lines of prose are hard to read
+_COLUMNS_FROM = 140  # from this width on a finding is one line, in columns
+_SHORTEST_NAME = 16  # columns in the table; of less nobody makes out a workload
+_MOST_ROWS = 20  # of the table: what is more nobody scans
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "31", "32", "33", "36"
 SEVERITY_COLOR = {Severity.MUST: _RED, Severity.SHOULD: _YELLOW, Severity.NICE: _CYAN}
@@ -27,8 +32,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """How the text is to look.
 
     Attributes:
@@ -51,29 +55,57 @@ class Look:
 
     def wrap(self, text: str, indent: str, first: str | None = None) -> list[str]:
         """Break text into lines; words, such as field paths, are never broken."""
-        return textwrap.wrap(
-            text,
-            self.width,
-            initial_indent=indent if first is None else first,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        width = min(self.width, _WIDEST_PROSE)
+        return [*_wrapped(text, width, indent if first is None else first, indent)]
+
+
+@lru_cache(maxsize=4096)
+def _wrapped(text: str, width: int, first: str, indent: str) -> Sequence[str]:
+    """Break text into lines, once for all the workloads that are told the same."""
+    # Words with a blank between them, as almost always: the library takes 100 us (profiled).
+    if text.isprintable() and "  " not in f" {text} ":
+        return [*_filled(text, width, first, indent)]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _filled(text: str, width: int, margin: str, indent: str) -> Iterator[str]:
+    """Yield lines with as many words of a text as fit on each; `margin`: before the first."""
+    start = 0
+    while len(text) - start > (room := width - len(margin)):
+        end = text.rfind(" ", start, start + room + 1) if room > 0 else -1
+        if end < 0:  # a word wider than the room has a line of its own
+            end = text.find(" ", start)
+        if end < 0:
+            break
+        yield margin + text[start:end]
+        start, margin = end + 1, indent
+    yield margin + text[start:]
 
 
 def render_text(run: Run, look: Look) -> str:
-    """Return the findings of every workload, how to fix them, and a summary."""
+    """Return the findings of every workload, how to fix them, a table and a summary."""
     lines: list[str] = []
     after_block = False
+    columns = _Columns.of(run, look)
     for judged in run.workloads:
-        block = [line for result in _shown(judged, look) for line in _result(result, run, look)]
+        block = _block(judged, run, look, columns)
         if after_block or (block and lines):
             lines.append("")
         lines += _headline(judged, look)
         lines += block
         after_block = bool(block)
-    if look.fixes and (fixes := list(_fixes(run, look))):
+    if look.fixes and (fixes := list(_fixes(run, look, columns))):
         lines += ["", look.paint("How to fix", _BOLD), *fixes]
+    if len(run.workloads) > 1:
+        table = list(_table(run, look))
+        lines += ["", *table] if table else []
     if lines:
         lines.append("")
     lines += _summary(run, look)
@@ -92,11 +124,16 @@ def _headline(judged: Judged, look: Look) -> list[str]:
     sign, plain, color = _MARKS[judged.readiness]
     name = printable(f"{ref.kind.lower()}/{ref.name}")
     namespace = printable(f"({ref.namespace})")
-    place = printable(f"{judged.file}:{judged.line}")
+    place = printable(judged.place)
+    if judged.template and judged.file == "-":
+        place += printable(f" ({judged.template})")
     verdict = _verdict(judged)
     mark = look.paint(plain if look.plain_marks else sign, color)
-    start = f"{mark} {look.paint(name, _BOLD)} {namespace}  {look.paint(place, _DIM)}"
-    written = f"x {name} {namespace}  {place}  {verdict}"
+    start = f"{mark} {look.paint(name, _BOLD)} {namespace}"
+    written = f"x {name} {namespace}  {verdict}"
+    if place:
+        start += f"  {look.paint(place, _DIM)}"
+        written += f"  {place}"
     verdict = look.paint(verdict, color)
     if len(written) <= look.width:
         return [f"{start}  {verdict}"]
@@ -106,76 +143,144 @@ def _headline(judged: Judged, look: Look) -> list[str]:
 def _verdict(judged: Judged) -> str:
     if judged.readiness is None:
         return "no policy applies"
-    counts = []
-    for severity in _SEVERITIES:
-        number = sum(r.counts and r.severity is severity for r in judged.report.results)
-        if number:
-            counts.append(f"{number} {severity}")
-    errors = sum(r.result is Result.ERROR for r in judged.report.results)
-    if errors:
-        counts.append(f"{plural(errors, 'check', 'checks', count=True)} could not look")
-    exempt = sum(r.exempt for r in judged.report.results)
-    if exempt:
-        counts.append(f"{exempt} exempt")
+    findings = judged.by_severity
+    counts = [f"{number} {s}" for s in SEVERITIES if (number := findings[s])]
+    if judged.errors:
+        counts.append(f"{plural(len(judged.errors), 'check', 'checks', count=True)} could not look")
+    if judged.known:
+        counts.append(f"{len(judged.known)} known before")
+    if judged.exempt:
+        counts.append(f"{judged.exempt} exempt")
     verdict = "cannot tell" if judged.readiness is Readiness.UNKNOWN else judged.readiness.value
     return f"{verdict}: {', '.join(counts)}" if counts else verdict
 
 
-def _shown(judged: Judged, look: Look) -> list[CheckResult]:
-    """Return the results to show: findings by severity, then errors, exempt ones, the rest."""
-    shown = [r for r in judged.report.results if look.verbose or _rank(r) < _RANK_OF_REST]
-    shown.sort(key=lambda result: result.severity, reverse=True)
-    shown.sort(key=_rank)
+def _block(judged: Judged, run: Run, look: Look, columns: _Columns | None) -> list[str]:
+    """Return lines for the results: findings by severity, then errors, exempt ones, the rest."""
+    lines: list[str] = []
+    file = printable(judged.file)
+    for rank, result in _shown(judged, look):
+        details = _details(judged, file, result, run, look)
+        if columns is not None and rank <= _RANK_OF_KNOWN:
+            name = _name(rank, result).ljust(columns.name)
+            text = printable(result.message)
+            label = _label(rank, result, look)
+            lines += columns.lines(label, name, text, "  ".join(details), look)
+        else:
+            lines += _result(rank, result, details, look)
+    return lines
+
+
+def _shown(judged: Judged, look: Look) -> list[tuple[int, CheckResult]]:
+    """Return the results to show, each with its rank, in the order of ranks and severities."""
+    results = enumerate(judged.report.results) if look.verbose else judged.notable
+    known = judged.known
+    ranked = [(_rank(result, known=number in known), result) for number, result in results]
+    shown = [pair for pair in ranked if look.verbose or pair[0] < _RANK_OF_KNOWN]
+    shown.sort(key=lambda pair: (pair[0], _ORDER[pair[1].severity]))
     return shown
 
 
-_RANK_OF_REST = 3
+_ORDER = {severity: number for number, severity in enumerate(SEVERITIES)}
+_RANK_OF_KNOWN = 3
 
 
-def _rank(result: CheckResult) -> int:
+def _rank(result: CheckResult, *, known: bool) -> int:
+    if known:
+        return _RANK_OF_KNOWN
     if result.result in (Result.FAIL, Result.WARN):
         return 0
     if result.result is Result.ERROR:
         return 1
     if result.exempt:
         return 2
-    return _RANK_OF_REST if result.result is Result.SKIP else _RANK_OF_REST + 1
+    return _RANK_OF_KNOWN + (1 if result.result is Result.SKIP else 2)
 
 
-def _result(result: CheckResult, run: Run, look: Look) -> Iterator[str]:
-    rank = _rank(result)
+def _label(rank: int, result: CheckResult, look: Look) -> str:
     if rank == 0:
-        label = look.paint(str(result.severity).ljust(_LABEL_WIDTH), _color(result))
-    elif rank == 1:
-        label = look.paint("error".ljust(_LABEL_WIDTH), _RED)
-    else:
-        word = "exempt" if result.exempt else result.result.value
-        label = look.paint(word.ljust(_LABEL_WIDTH), _DIM)
-    start = f"  {label}  "
-    if rank >= _RANK_OF_REST:
-        text = f"{result.check.id}: {result.message}" if result.message else result.check.id
-        lines = look.wrap(printable(text), _INDENT)
-        yield start + lines[0].strip()
-        yield from lines[1:]
-        return
-    lines = look.wrap(printable(result.message), _INDENT)
-    yield start + lines[0].strip()
-    yield from lines[1:]
-    details = [result.check.id if rank == 0 else f"{result.check.id} ({result.severity})"]
+        return _severity_label(result.severity, look)
+    if rank == 1:
+        return look.paint("error".ljust(_LABEL_WIDTH), _RED)
+    word = "known" if rank == _RANK_OF_KNOWN else "exempt" if result.exempt else result.result.value
+    return look.paint(word.ljust(_LABEL_WIDTH), _DIM)
+
+
+@lru_cache(maxsize=16)
+def _severity_label(severity: Severity, look: Look) -> str:
+    return look.paint(str(severity).ljust(_LABEL_WIDTH), SEVERITY_COLOR[severity])
+
+
+def _name(rank: int, result: CheckResult) -> str:
+    return result.check.id if rank == 0 else f"{result.check.id} ({result.severity})"
+
+
+def _result(rank: int, result: CheckResult, details: Sequence[str], look: Look) -> list[str]:
+    """Return a result as a narrow terminal shows it: what must change, and below it where."""
+    start = f"  {_label(rank, result, look)}  "
+    text = result.message
+    if rank > _RANK_OF_KNOWN:
+        text = f"{result.check.id}: {text}" if text else result.check.id
+    lines = look.wrap(printable(text), _INDENT)
+    lines[0] = start + lines[0].strip()
+    if rank <= _RANK_OF_KNOWN:
+        for line in _join_fitting([_name(rank, result), *details], look.width - len(_INDENT)):
+            lines.append(_INDENT + look.paint(line, _DIM))
+    return lines
+
+
+def _details(judged: Judged, file: str, result: CheckResult, run: Run, look: Look) -> list[str]:
+    """Return where a finding is, in which file, and who asks for it."""
+    details = [f"{file}:{judged.line_of(result)}"] if file else []
     if len(run.policies) > 1:
         details.append(f"policy {printable(result.policy)}")
-    if result.path:
+    if result.path and (look.verbose or not file):
         details.append(printable(result.path))
-    for line in _join_fitting(details, look.width - len(_INDENT)):
-        yield _INDENT + look.paint(line, _DIM)
+    return details
 
 
-def _color(result: CheckResult) -> str:
-    return SEVERITY_COLOR[result.severity]
+class _Columns(Struct, frozen=True):
+    """How a wide terminal shows results: one line each, in columns that go through the report.
+
+    Attributes:
+        name: width of the column with the ids of checks.
+        width: of the terminal.
+    """
+
+    name: int
+    width: int
+
+    @classmethod
+    def of(cls, run: Run, look: Look) -> _Columns | None:
+        """Return the columns of a report; None where a terminal is too narrow for them."""
+        if look.width < _COLUMNS_FROM:
+            return None
+        names = [
+            len(_name(rank, result))
+            for judged in run.workloads
+            for rank, result in _shown(judged, look)
+            if rank <= _RANK_OF_KNOWN
+        ]
+        return cls(max(names, default=0), look.width)
+
+    def lines(self, label: str, name: str, text: str, details: str, look: Look) -> Iterator[str]:
+        """Yield the lines of one row: what is said, and behind it where."""
+        margin = len(_INDENT) + self.name + 2
+        lines = list(_wrapped(text, min(self.width - margin, _WIDEST_PROSE), "", ""))
+        if margin + len(lines[-1]) + 2 + len(details) <= self.width:
+            lines[-1] = f"{lines[-1]}  {look.paint(details, _DIM)}".rstrip()
+        else:
+            lines.append(look.paint(details, _DIM))
+        yield f"  {label}  {name}  {lines[0]}"
+        for line in lines[1:]:
+            yield " " * margin + line
 
 
-def _join_fitting(parts: Iterable[str], width: int) -> list[str]:
+def _join_fitting(parts: Sequence[str], width: int) -> list[str]:
     """Return parts on as few lines as they fit on, two spaces between them."""
+    together = "  ".join(parts)
+    if len(together) <= width:
+        return [together]
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + 2 + len(part) <= width:
@@ -185,21 +290,92 @@ def _join_fitting(parts: Iterable[str], width: int) -> list[str]:
     return lines
 
 
-def _fixes(run: Run, look: Look) -> Iterator[str]:
+def _fixes(run: Run, look: Look, columns: _Columns | None) -> Iterator[str]:
     """Yield each check with findings once, with what to do."""
     found: dict[str, tuple[Check, Severity, int]] = {}
     for judged in run.workloads:
-        for result in {r.check.id: r for r in judged.report.results if r.counts}.values():
-            _, severity, count = found.get(result.check.id, (None, result.severity, 0))
-            strictest = max(severity, result.severity)
-            found[result.check.id] = result.check, strictest, count + 1
-    for severity in _SEVERITIES:
+        for id, result in {r.check.id: r for r in judged.findings}.items():
+            _, strictest, count = found.get(id, (None, result.severity, 0))
+            if result.severity is not strictest:
+                strictest = max(strictest, result.severity)
+            found[id] = result.check, strictest, count + 1
+    for severity in SEVERITIES:
         for check, strictest, count in found.values():
             if strictest is severity:
-                title = look.paint(check.id, SEVERITY_COLOR[severity])
+                color = SEVERITY_COLOR[severity]
                 workloads = plural(count, "workload", "workloads", count=True)
-                yield f"  {title}  {look.paint(f'({severity}, {workloads})', _DIM)}"
-                yield from look.wrap(check.remediation, "    ")
+                if columns is None:
+                    title = look.paint(check.id, color)
+                    yield f"  {title}  {look.paint(f'({severity}, {workloads})', _DIM)}"
+                    yield from look.wrap(check.remediation, "    ")
+                    continue
+                label = look.paint(str(severity).ljust(_LABEL_WIDTH), color)
+                name = check.id.ljust(columns.name)
+                yield from columns.lines(label, name, check.remediation, workloads, look)
+
+
+def _table(run: Run, look: Look) -> Iterator[str]:
+    """Yield a table of the workloads, the worst first, for who wants to know where to begin."""
+    rows = sorted(run.workloads, key=_urgency)
+    left = rows[_MOST_ROWS:]
+    rows = rows[:_MOST_ROWS]
+    cells = [
+        [
+            printable(workload_title(judged.report.ref)),
+            "no policy" if judged.readiness is None else _STANDING[judged.readiness],
+            *(str(judged.by_severity[s] or "-") for s in SEVERITIES),
+        ]
+        for judged in rows
+    ]
+    head = ["WORKLOAD", "VERDICT", *(str(severity).upper() for severity in SEVERITIES)]
+    widths = [max(len(row[column]) for row in (head, *cells)) for column in range(len(head))]
+    # What does not fit is the name: the numbers stay below one another.
+    widths[0] = min(widths[0], look.width - 4 - sum(widths[1:]) - 2 * len(widths[1:]))
+    if widths[0] < _SHORTEST_NAME:
+        return
+    places = [printable(judged.place) for judged in rows]
+    room = look.width - 2 - sum(widths) - 2 * len(widths)
+    with_place = any(places) and max(map(len, places)) <= room
+    yield look.paint("  " + _cells(head, widths) + ("  FILE" if with_place else ""), _BOLD)
+    for judged, row, place in zip(rows, cells, places, strict=True):
+        sign, plain, color = _MARKS[judged.readiness]
+        written = _cells([_cut(row[0], widths[0]), *row[1:]], widths, look, color)
+        line = f"{look.paint(plain if look.plain_marks else sign, color)} {written}"
+        yield line + (f"  {look.paint(place, _DIM)}" if with_place else "")
+    if left:
+        worse = sum(judged.readiness is Readiness.NOT_READY for judged in left)
+        yield look.paint(f"  ... and {len(left)} more, {worse} of them not ready", _DIM)
+
+
+_STANDING = {
+    Readiness.READY: "ready",
+    Readiness.NOT_READY: "not ready",
+    Readiness.UNKNOWN: "cannot tell",
+}
+
+
+def _urgency(judged: Judged) -> tuple[int, ...]:
+    order = (Readiness.NOT_READY, Readiness.UNKNOWN, None, Readiness.READY)
+    counts = judged.by_severity
+    return (order.index(judged.readiness), *(-counts[severity] for severity in SEVERITIES))
+
+
+def _cells(
+    row: Sequence[str], widths: Sequence[int], look: Look | None = None, color: str = ""
+) -> str:
+    """Return the cells of a row below those of the others, numbers to the right."""
+    texts = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+    texts += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+    if look is not None:
+        texts[1] = look.paint(texts[1], color)
+        for number, severity in enumerate(SEVERITIES, 2):
+            none = row[number] == "-"
+            texts[number] = look.paint(texts[number], _DIM if none else SEVERITY_COLOR[severity])
+    return "  ".join(texts)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def _summary(run: Run, look: Look) -> list[str]:
@@ -216,12 +392,14 @@ def _summary(run: Run, look: Look) -> list[str]:
     ]
     total = plural(len(run.workloads), "workload", "workloads", count=True)
     parts = [f"{total}: {', '.join(stands)}" if stands else total]
-    findings = [f"{n} {severity}" for severity in _SEVERITIES if (n := run.findings[severity])]
+    findings = [f"{n} {severity}" for severity in SEVERITIES if (n := run.findings[severity])]
     number = sum(run.findings.values())
     if findings:
         parts.append(f"{', '.join(findings)} {plural(number, 'finding', 'findings')}")
     elif run.workloads:
-        parts.append("no findings")
+        parts.append("no new findings" if run.known else "no findings")
+    if run.known:
+        parts.append(f"{run.known} known before")
     if run.exempt:
         parts.append(f"{run.exempt} exempt")
     lines = look.wrap("; ".join(parts), "  ", first="")
@@ -234,10 +412,9 @@ def _summary(run: Run, look: Look) -> list[str]:
 
 def _looked_at(run: Run) -> str:
     policies = printable(", ".join(run.policies)) or "none"
-    parts = [
-        f"{plural(len(run.policies), 'policy', 'policies')} {policies}",
-        f"{plural(run.files, 'file', 'files', count=True)} read",
-    ]
+    parts = [f"{plural(len(run.policies), 'policy', 'policies')} {policies}"]
+    if any(judged.file for judged in run.workloads):
+        parts.append(f"{plural(run.files, 'file', 'files', count=True)} read")
     for number, one, many in (
         (run.companions, "companion object", "companion objects"),
         (run.other, "object no check looks at", "objects no check looks at"),
