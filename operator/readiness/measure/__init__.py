@@ -1,0 +1,1 @@
+"""Measures service levels in Prometheus: asks it, on a schedule, and keeps what it answered."""
