@@ -24,11 +24,12 @@ SEVERITIES = {Severity.MUST: "high", Severity.SHOULD: "medium", Severity.NICE: "
 
 _SOURCE = "readiness"
 _LONGEST_NAME = 253
-# A report of `strict` over a bad workload of ten containers holds 120 results in 60 KB (measured).
+# A report of `strict` over a bad workload of ten containers holds 135 results in 49 KB (measured).
 _MOST_RESULTS = 250
 _MOST_BYTES = 128 * 1024
 _LONGEST_MESSAGE = 1024
 _LEFT_OUT = "results-left-out"
+_UNREMARKABLE = (Result.PASS, Result.SKIP)
 # What is kept first when not everything can be.
 _RANKS = {Result.FAIL: 0, Result.ERROR: 1, Result.WARN: 2, Result.SKIP: 3, Result.PASS: 4}
 _EXEMPT_RANK = 2
@@ -42,6 +43,60 @@ def policy_report(report: Report, api_version: str, uid: str = "") -> dict[str, 
         api_version: of the workload, such as `apps/v1`.
         uid: of the workload, in a cluster; empty for a manifest.
     """
+    return _document(report, api_version, uid, [_result(result) for result in report.results])
+
+
+def stored_report(
+    report: Report, api_version: str, uid: str, *, stored_as: str, passes: bool
+) -> dict[str, Any]:
+    """Return the report to keep in the cluster for one workload, without times.
+
+    It belongs to the workload, so that Kubernetes deletes it with it, and its size is bounded: what
+    is left out is counted in a last result, and the summary counts everything.
+
+    Args:
+        report: what the policies say of the workload.
+        api_version: of the workload.
+        uid: of the workload.
+        stored_as: the apiVersion of the report, one of `KINDS`.
+        passes: whether checks that pass or do not apply are listed too.
+    """
+    shown = [
+        result
+        for result in report.results
+        if passes or result.exempt or result.result not in _UNREMARKABLE
+    ]
+    document = _document(report, api_version, uid, _bounded(shown))
+    document["apiVersion"] = stored_as
+    document["kind"] = KINDS[stored_as]
+    document["metadata"]["labels"] = {MANAGED_BY: FIELD_MANAGER}
+    document["metadata"]["ownerReferences"] = [
+        {"apiVersion": api_version, "kind": report.ref.kind, "name": report.ref.name, "uid": uid}
+    ]
+    return document
+
+
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """Return 16 characters that differ for reports that differ."""
+    data = msgspec.json.encode(document)
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def report_name(kind: str, name: str) -> str:
+    """Return the name of a workload's report, unique in its namespace: `deployment-web`.
+
+    A name that would be too long is cut and ends with a hash of all of it.
+    """
+    full = f"{kind.lower()}-{name}"
+    if len(full) <= _LONGEST_NAME:
+        return full
+    ending = hashlib.blake2b(full.encode(), digest_size=8).hexdigest()
+    return f"{full[: _LONGEST_NAME - 1 - len(ending)].rstrip('-.')}-{ending}"
+
+
+def _document(
+    report: Report, api_version: str, uid: str, results: list[dict[str, Any]]
+) -> dict[str, Any]:
     ref = report.ref
     scope = {
         "apiVersion": api_version,
@@ -61,69 +116,21 @@ def policy_report(report: Report, api_version: str, uid: str = "") -> dict[str, 
         },
         "scope": scope,
         "summary": _summary(report.results),
-        "results": [_result(result) for result in report.results],
+        "results": results,
     }
 
 
-def stored_report(
-    report: Report, api_version: str, uid: str, *, stored_as: str, passes: bool
-) -> dict[str, Any]:
-    """Return the report to keep in the cluster for one workload, without times.
-
-    It belongs to the workload, so that Kubernetes deletes it with it, and its size is bounded: what
-    is left out is counted in a last result, and the summary counts everything.
-
-    Args:
-        report: what the policies say of the workload.
-        api_version: of the workload.
-        uid: of the workload.
-        stored_as: the apiVersion of the report, one of `KINDS`.
-        passes: whether checks that pass or do not apply are listed too.
-    """
-    document = policy_report(report, api_version, uid)
-    document["apiVersion"] = stored_as
-    document["kind"] = KINDS[stored_as]
-    document["metadata"]["labels"] = {MANAGED_BY: FIELD_MANAGER}
-    document["metadata"]["ownerReferences"] = [
-        {"apiVersion": api_version, "kind": report.ref.kind, "name": report.ref.name, "uid": uid}
-    ]
-    shown = [
-        result
-        for result in report.results
-        if passes or result.exempt or result.result not in (Result.PASS, Result.SKIP)
-    ]
-    document["results"] = _bounded(shown)
-    return document
-
-
-def fingerprint(document: Mapping[str, Any]) -> str:
-    """Return 16 characters that differ for reports that differ."""
-    data = msgspec.json.encode(document, order="sorted")
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
-def report_name(kind: str, name: str) -> str:
-    """Return the name of a workload's report, unique in its namespace: `deployment-web`.
-
-    A name that would be too long is cut and ends with a hash of all of it.
-    """
-    full = f"{kind.lower()}-{name}"
-    if len(full) <= _LONGEST_NAME:
-        return full
-    ending = hashlib.blake2b(full.encode(), digest_size=8).hexdigest()
-    return f"{full[: _LONGEST_NAME - 1 - len(ending)].rstrip('-.')}-{ending}"
-
-
 def _summary(results: Sequence[CheckResult]) -> dict[str, int]:
-    return {result.value: sum(r.result is result for r in results) for result in Result}
+    counts = Counter(result.result for result in results)
+    return {result.value: counts[result] for result in Result}
 
 
 def _bounded(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
     """Return results as written, the worst of them when they are too many or too large."""
     written = [_cut(_result(result)) for result in results]
-    sizes = [len(msgspec.json.encode(result)) for result in written]
-    if len(written) <= _MOST_RESULTS and sum(sizes) <= _MOST_BYTES:
+    if len(written) <= _MOST_RESULTS and len(msgspec.json.encode(written)) <= _MOST_BYTES:
         return written
+    sizes = [len(msgspec.json.encode(result)) + 1 for result in written]
     kept: set[int] = set()
     size = 0
     # One place is for the result that says what is missing.
