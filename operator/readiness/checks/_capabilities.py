@@ -37,8 +37,9 @@ def without_capabilities(container: Container, names: list[str]) -> Fix:
     """Return a fix that takes capabilities out of those a container adds."""
     path = f"{container.security_context_path}.capabilities.add"
     added = capabilities(container, "add")
+    unwanted = frozenset(names)
     # From the end, so that none that is still to go changes its place.
-    places = [index for index, name in reversed([*enumerate(added)]) if name in names]
+    places = [index for index, name in reversed([*enumerate(added)]) if name in unwanted]
     edits = tuple(Edit(f"{path}[{index}]", REMOVED) for index in places)
     if len(edits) == len(added):
         edits = (Edit(path, REMOVED),)

@@ -22,32 +22,24 @@ _DATABASE = re.compile(
     r"|mssql[\w+]*://|jdbc:|@tcp\(|server=[^;]{0,999};|data source=[^;]{0,999};|ssl[-_ ]?mode"
     r"|usessl|--skip-ssl"
 )
-_UNENCRYPTED = re.compile(
-    r"""
+# Texts, which `re` compiles when they are needed: few runs need them.
+_UNENCRYPTED = r"""(?xi)
       ssl[-_ ]?mode [=: ] \ ?["']? (?: disabled? | allow | none )\b
     | usessl=false\b
     | --skip-ssl\b
     | (?<=[?&;]) \ ? (?: ssl | tls | encrypt )=(?: false | 0 | no | off | disabled? | optional )\b
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_LOCAL = re.compile(
-    r"""
+    """
+_LOCAL = r"""(?xi)
       (?: @ | // | host[= ] | server= | data\ source= | tcp\( )
       (?: localhost | 127(?:\.\d+){3} | \[?::1\]? )(?![\w.-])
     | host[= ]/ | @unix\( | (?:@|//|host=)%2F
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    """
 # A variable that switches encryption; what stands before it names the host too: PGHOST, DB_HOST.
-_SWITCH = re.compile(
-    r"""
+_SWITCH = r"""(?xi)
     ( (?: \w*_ )?
       (?: PG | POSTGRES(?:QL)? | MYSQL | MARIADB | MSSQL | SQL | MONGO(?:DB)? | DB | DATABASE ) _* )
     (?: USE_? | REQUIRE_? | ENABLE_? )? (?: SSL | TLS ) (?: _?(?: MODE | ENABLED? | REQUIRED? ) )?
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    """
 _OFF = frozenset({"disable", "disabled", "allow", "none", "false", "0", "no", "off"})
 _LOCAL_HOST = re.compile(r"localhost(?::\d+)?|127\..*|\[?::1.*|/.*", re.IGNORECASE)
 
@@ -76,7 +68,7 @@ def connection_of_variable(
         variables: all variables of the container: another one may name the host.
     """
     folded = name.casefold()  # most names are no switch: they need no pattern to say so
-    switch = _SWITCH.fullmatch(name) if "ssl" in folded or "tls" in folded else None
+    switch = re.fullmatch(_SWITCH, name) if "ssl" in folded or "tls" in folded else None
     if switch is None:
         return _connection(field, value, value)
     host = variables.get(f"{switch[1]}HOST") or variables.get(f"{switch[1]}HOSTNAME") or ""
@@ -104,7 +96,7 @@ def connections_of_arguments(arguments: Sequence[tuple[str, str]]) -> list[Conne
 def _connection(field: str, text: str, context: str) -> Connection | None:
     if _DATABASE.search(text.lower()) is None:
         return None
-    setting = _UNENCRYPTED.search(text)
-    if setting is None or _LOCAL.search(context):
+    setting = re.search(_UNENCRYPTED, text)
+    if setting is None or re.search(_LOCAL, context):
         return Connection(field, "")
     return Connection(field, setting[0].strip())

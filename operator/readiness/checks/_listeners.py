@@ -48,12 +48,16 @@ def _meet(one: str, other: str) -> bool:
 
 
 def unseen_gateway(route: HTTPRoute, namespace: str, snapshot: Snapshot) -> str:
-    """Return why a Gateway of the route can't be looked at; empty when all can be."""
+    """Return why listeners of the route can't be looked at; empty when all can be."""
+    for where, name in route.listener_sets:
+        return f'ListenerSet "{_shown(where, name, namespace)}" is not looked at'
     for parent in route.parents:
         if snapshot.companion(Gateway, *parent.gateway) is None:
             if snapshot.origin is Origin.CLUSTER:  # else the route attaches to nothing
                 return snapshot.unavailable.get("Gateway", "")
-            where, name = parent.gateway
-            shown = name if where == namespace else f"{where}/{name}"
-            return f'Gateway "{shown}" is not among the files'
+            return f'Gateway "{_shown(*parent.gateway, namespace)}" is not among the files'
     return ""
+
+
+def _shown(where: str, name: str, namespace: str) -> str:
+    return name if where == namespace else f"{where}/{name}"

@@ -15,6 +15,8 @@ COMPANIONS = {
     for kind in COMPANION_KINDS.values()
     if not kind.offline_only
 }
+# Those that come with definitions of other projects.
+OPTIONAL = frozenset(COMPANIONS[key] for key, kind in COMPANION_KINDS.items() if kind.optional)
 
 
 def unavailable_key(kind: ResourceKind) -> str:
@@ -25,10 +27,20 @@ def unavailable_key(kind: ResourceKind) -> str:
 
 POLICIES = ResourceKind(GROUP, VERSION, "ReadinessPolicy", "readinesspolicies", namespaced=False)
 EXEMPTIONS = ResourceKind(GROUP, VERSION, "ReadinessExemption", "readinessexemptions")
+EVIDENCE = ResourceKind(GROUP, VERSION, "ReadinessEvidence", "readinessevidences")
 CUSTOM_RESOURCE_DEFINITIONS = ResourceKind(
     "apiextensions.k8s.io",
     "v1",
     "CustomResourceDefinition",
     "customresourcedefinitions",
     namespaced=False,
+)
+
+# All that the verdict on a workload depends on, and the workloads themselves.
+WATCHED: tuple[ResourceKind, ...] = (
+    POLICIES,
+    EXEMPTIONS,
+    EVIDENCE,
+    *COMPANIONS.values(),
+    *WORKLOADS.values(),
 )

@@ -109,8 +109,14 @@ def parse_velero_schedule(document: Fields, ref: ObjectRef) -> VeleroSchedule:
 
 
 def _backs_up_volumes(template: Fields, path: str) -> bool:
-    included = texts(template, "includedResources", path)
-    excluded = texts(template, "excludedResources", path)
+    # Velero takes either the plain fields or those with a scope, never both.
+    included, excluded = (
+        [
+            *texts(template, f"{what}Resources", path),
+            *texts(template, f"{what}NamespaceScopedResources", path),
+        ]
+        for what in ("included", "excluded")
+    )
     if included and _VOLUME_RESOURCES.isdisjoint(included):
         return False
     if not (_VOLUME_RESOURCES - {"pods", "pod", "po"}).isdisjoint(excluded):

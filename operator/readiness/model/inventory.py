@@ -288,10 +288,9 @@ class Inventory:
     def companions(self, kind: type[C], namespace: str | None = None) -> Iterator[C]:
         """Return the companions of a kind, one by one: of one namespace, or of all."""
         by_namespace = self._companions.get(kind, {})
-        if namespace is None:
-            found = chain.from_iterable(by_name.values() for by_name in by_namespace.values())
-        else:
-            found = iter(by_namespace.get(namespace, {}).values())
+        if namespace is not None:
+            return cast("Iterator[C]", iter(by_namespace.get(namespace, {}).values()))
+        found = chain.from_iterable(by_name.values() for by_name in by_namespace.values())
         return cast("Iterator[C]", found)
 
     def companion(self, kind: type[C], namespace: str, name: str) -> C | None:

@@ -89,9 +89,15 @@ class ParentRef(Struct, frozen=True):
 
 
 class HTTPRoute(Route, frozen=True):
-    """An HTTPRoute of the Gateway API."""
+    """An HTTPRoute of the Gateway API.
+
+    Attributes:
+        parents: the Gateways it attaches to itself.
+        listener_sets: the ListenerSets it attaches to, which bring listeners of their own.
+    """
 
     parents: tuple[ParentRef, ...]
+    listener_sets: tuple[Name, ...]
     hostnames: tuple[str, ...]
 
 
@@ -205,15 +211,17 @@ def parse_http_route(document: Fields, ref: ObjectRef) -> HTTPRoute:
     """Read an HTTPRoute of the Gateway API."""
     spec = mapping(document, "spec", "")
     parents = []
+    listener_sets: list[Name] = []
     for path, parent in mappings(spec, "parentRefs", "spec"):
-        if (text(parent, "kind", path) or "Gateway") != "Gateway":
+        kind = text(parent, "kind", path) or "Gateway"
+        name = _name(parent, path, ref.namespace)
+        if kind == "ListenerSet":
+            listener_sets.append(name)
+        if kind != "Gateway":
             continue  # a Service for a mesh: nothing comes from outside
         parents.append(
             ParentRef(
-                gateway=(
-                    text(parent, "namespace", path) or ref.namespace,
-                    text(parent, "name", path),
-                ),
+                gateway=name,
                 section=text(parent, "sectionName", path),
                 port=integer(parent, "port", path),
             )
@@ -226,6 +234,7 @@ def parse_http_route(document: Fields, ref: ObjectRef) -> HTTPRoute:
             for rule in _http_route_rules(item, path, ref.namespace)
         ),
         parents=tuple(parents),
+        listener_sets=tuple(listener_sets),
         hostnames=tuple(texts(spec, "hostnames", "spec")),
     )
 

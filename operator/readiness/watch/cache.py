@@ -26,7 +26,7 @@ Touched = set[ObjectRef]
 
 
 class ClusterCache:
-    """Workloads, companions, policies and exemptions of a cluster.
+    """Workloads, companions, policies, exemptions and evidence of a cluster.
 
     Attributes:
         inventory: what checks look at.

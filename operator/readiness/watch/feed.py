@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from typing import Any
 import aiohttp
 import kopf
 import structlog
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from readiness.api.vocabulary import GROUP
 from readiness.kube.client import KubeClient, ResourceKind
@@ -31,8 +33,14 @@ logger = structlog.get_logger(__name__)
 # A service account token is good for an hour; Kopf reads it once per login.
 _LOGIN_SECONDS = 600
 _STOP_SECONDS = 10.0
+_CLEAN_UP_SECONDS = 3.0
+_CANCEL_SECONDS = 1.0
 # Between two batches other work of the loop gets its turn.
 _BATCH = 200
+# Kopf lists page by page; the next page waits until most of the last ones has been delivered, or
+# the list of a large cluster would lie in memory as a whole.
+_MOST_WAITING = 250
+_WAIT_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,21 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Store nothing."""
 
 
+class NoMemories(ResourceMemories):
+    """Keeps Kopf from remembering something of every object: 2 KB each, for handlers we lack."""
+
+    async def recall(
+        self,
+        raw_body: Any,  # noqa: ARG002
+        *,
+        memobase: Any = None,  # noqa: ARG002
+        noticed_by_listing: bool = False,
+        ephemeral: bool = False,  # noqa: ARG002
+    ) -> ResourceMemory:
+        """Return a new memory, remembered nowhere."""
+        return ResourceMemory(noticed_by_listing=noticed_by_listing)
+
+
 def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Take note of an error in a task of Kopf's that nobody asked for the result of.
 
@@ -75,7 +98,7 @@ def tuned_settings(*, scan_definitions: bool) -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.queueing.idle_timeout = 0.2
     settings.queueing.exit_timeout = 0.5
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 250
     settings.watching.server_timeout = 600
     settings.watching.client_timeout = 660
     settings.watching.connect_timeout = 10
@@ -95,6 +118,8 @@ class Feed:
         deliver: called in the operator's loop with what happened since it was called last.
         listed: called in the operator's loop when Kopf has listed a page of a kind, as it does when
             a watch begins or begins anew. What vanished meanwhile it says nothing of.
+        scanned: called in the operator's loop when Kopf has looked which kinds there are, as it
+            does at its start and whenever a definition has changed.
         ended: set in the operator's loop when Kopf has ended, for whatever reason.
     """
 
@@ -103,6 +128,7 @@ class Feed:
     scan_definitions: bool
     deliver: Callable[[list[WatchEvent]], None]
     listed: Callable[[ResourceKind], None]
+    scanned: Callable[[], None]
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
     _events: deque[WatchEvent] = field(default_factory=deque)
@@ -118,22 +144,28 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._thread.start()
 
-    async def stop(self) -> None:
-        """Stop Kopf and wait for its thread."""
+    def end(self) -> None:
+        """Have Kopf end; `ended` says when it has."""
         self._stopping = True
         if self._stop is not None:
             loop, event = self._stop
             with suppress(RuntimeError):  # its loop is closed: it has ended by itself
                 loop.call_soon_threadsafe(event.set)
+
+    async def stop(self) -> None:
+        """Have Kopf end and wait for its thread."""
+        self.end()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
 
     def _run(self) -> None:
+        loop = asyncio.new_event_loop()
         try:
-            asyncio.run(self._operate())
+            loop.run_until_complete(self._operate())
         except BaseException as error:  # noqa: BLE001 - whatever ends Kopf, the supervisor restarts it
             self.error = error
         self._call(self.ended.set)
+        self._clean_up(loop)
 
     async def _operate(self) -> None:
         # An event of Kopf's own loop: for one of a thread Kopf would wait in an executor, and a
@@ -144,17 +176,33 @@ class Feed:
         self._stop = loop, event
         if self._stopping:
             return
-        try:
-            await kopf.operator(
-                registry=self._registry(),
-                settings=tuned_settings(scan_definitions=self.scan_definitions),
-                clusterwide=True,
-                standalone=True,
-                stop_flag=event,
-            )
-        finally:
-            for session in self._sessions:  # Kopf closes them only when all went well
-                await session.close()
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=tuned_settings(scan_definitions=self.scan_definitions),
+            memories=NoMemories(),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=event,
+        )
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    def _clean_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel what is left of Kopf and close its loop.
+
+        Kopf's own way of ending, `kopf.operator`, waits for every task for as long as it takes.
+        Some never end: a watcher that is cancelled waits for helpers that were cancelled too, as
+        happens when several kinds are removed at once. Here they are left behind.
+        """
+        deadline = time.monotonic() + _CLEAN_UP_SECONDS
+        while (left := asyncio.all_tasks(loop)) and time.monotonic() < deadline:
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left, timeout=_CANCEL_SECONDS))
+        for session in self._sessions:  # Kopf closes them only when all went well
+            loop.run_until_complete(session.close())
+        loop.close()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -177,14 +225,24 @@ class Feed:
         """
         by_path = {kind.path(): kind for kind in self.kinds}
 
+        async def started(
+            _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestStartParams
+        ) -> None:
+            if "continue" in call.url.query:
+                while len(self._events) > _MOST_WAITING:  # noqa: ASYNC110 - another loop empties it
+                    await asyncio.sleep(_WAIT_SECONDS)
+
         async def ended(
             _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestEndParams
         ) -> None:
             kind = by_path.get(call.url.path)
             if kind is not None and "watch" not in call.url.query:
                 self._call(partial(self.listed, kind))
+            elif call.url.path == "/apis":
+                self._call(self.scanned)
 
         trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(started)
         trace.on_request_end.append(ended)
         session = await self.client.session(trace)
         self._sessions.append(session)

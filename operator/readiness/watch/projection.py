@@ -1,13 +1,16 @@
 """What is kept of an object: only the fields that checks and conditions need.
 
-A workload is kept as JSON text, not as Python objects: a manifest of 1.5 KB takes 1.5 KB, and
-decoding it for an evaluation takes some microseconds. As dictionaries it would take ten times that.
+A workload is kept as compressed JSON text, not as Python objects: a manifest of 2.4 KB takes
+0.7 KB, and decoding it for an evaluation takes some microseconds. As dictionaries it would take ten
+times as much as the text.
 """
 
 from __future__ import annotations
 
 import sys
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,6 +21,7 @@ from readiness.report.conditions import SeenCondition, is_ours
 
 _METADATA = ("name", "namespace", "uid", "labels", "creationTimestamp", "deletionTimestamp")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_FASTEST = 1
 
 
 @dataclass(slots=True)
@@ -37,7 +41,7 @@ class Observed:
 
     def workload(self) -> Workload:
         """Return a fresh view of the manifest."""
-        return Workload(orjson.loads(self.record.document))
+        return Workload(orjson.loads(zlib.decompress(self.record.document)))
 
 
 def resource_version(manifest: dict[str, Any]) -> int:
@@ -74,7 +78,7 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
             labels=workload.labels,
             template_labels=workload.template_labels,
             replicas=workload.replicas,
-            document=orjson.dumps(document),
+            document=zlib.compress(orjson.dumps(document), _FASTEST),
         ),
         uid=str(metadata.get("uid") or ""),
         resource_version=resource_version(manifest),
@@ -86,15 +90,32 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
 def our_conditions(conditions: Any) -> tuple[SeenCondition, ...]:
     """Return those of an object's conditions that are this operator's."""
     return tuple(
-        SeenCondition(
-            type=sys.intern(condition["type"]),
-            status=sys.intern(condition.get("status") or ""),
-            reason=sys.intern(condition.get("reason") or ""),
-            message_hash=hash(condition.get("message") or ""),
-            last_transition_time=sys.intern(condition.get("lastTransitionTime") or ""),
+        _seen(
+            condition["type"],
+            condition.get("status") or "",
+            condition.get("reason") or "",
+            hash(condition.get("message") or ""),
+            condition.get("lastTransitionTime") or "",
         )
         for condition in conditions
         if is_ours(condition.get("type") or "")
+    )
+
+
+@lru_cache(maxsize=4096)
+def _seen(
+    type_: str, status: str, reason: str, message_hash: int, last_transition_time: str
+) -> SeenCondition:
+    """Return a condition, the same object for all workloads that carry the same.
+
+    Most do: they lack the same, and were judged in the same seconds.
+    """
+    return SeenCondition(
+        sys.intern(type_),
+        sys.intern(status),
+        sys.intern(reason),
+        message_hash,
+        sys.intern(last_transition_time),
     )
 
 

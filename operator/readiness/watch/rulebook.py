@@ -1,4 +1,4 @@
-"""The policies and exemptions of a cluster, in force as they come and go.
+"""The policies, exemptions and evidence of a cluster, in force as they come and go.
 
 The controller and the webhook each keep one, fed by the same cache, so that both judge by the same
 rules.
@@ -13,11 +13,12 @@ import structlog
 
 from readiness.api.vocabulary import GROUP
 from readiness.errors import PolicyError
-from readiness.evaluate.compiling import compile_exemption, compile_policy
+from readiness.evaluate.compiling import compile_evidence, compile_exemption, compile_policy
 from readiness.evaluate.exemptions import Exemption
 from readiness.evaluate.policy import Policy, PolicySet
 from readiness.kube import kinds
 from readiness.kube.client import ResourceKind
+from readiness.model.evidence import Evidence, EvidenceIndex
 from readiness.model.workload import ObjectRef
 
 logger = structlog.get_logger(__name__)
@@ -33,17 +34,24 @@ def exemption_key(namespace: str, name: str) -> ObjectRef:
     return ObjectRef(GROUP, "ReadinessExemption", namespace, name)
 
 
+def evidence_key(namespace: str, name: str) -> ObjectRef:
+    """Return the name of evidence as an object."""
+    return ObjectRef(GROUP, "ReadinessEvidence", namespace, name)
+
+
 class Rulebook:
-    """Policies and exemptions by the manifests seen last.
+    """Policies, exemptions and evidence by the manifests seen last.
 
     Attributes:
         policies: those in force. A policy that can no longer be used stays in force as it was
             accepted last: a typing error must not drop all findings.
         policy_errors: by name, why the newest version of a policy can't be used.
-        exemption_errors: why an exemption can't be used.
-        manifests: of every policy and exemption, as seen last.
+        exemption_errors, evidence_errors: why one of these can't be used.
+        evidence: what people attested.
+        manifests: of every policy, exemption and evidence, as seen last.
         on_policy: called with the policy before and after (None: none in force) when it changed.
         on_exemption: called with the namespace in which the exemptions in force changed.
+        on_evidence: called with evidence before and after (None: none that counts) when it changed.
     """
 
     def __init__(
@@ -51,18 +59,27 @@ class Rulebook:
         operator_namespace: str,
         on_policy: Callable[[Policy | None, Policy | None], None] = lambda _, __: None,
         on_exemption: Callable[[str], None] = lambda _: None,
+        on_evidence: Callable[[Evidence | None, Evidence | None], None] = lambda _, __: None,
     ) -> None:
         self.policies = PolicySet(operator_namespace)
         self.policy_errors: dict[str, PolicyError] = {}
         self.exemption_errors: dict[ObjectRef, PolicyError] = {}
+        self.evidence = EvidenceIndex()
+        self.evidence_errors: dict[ObjectRef, PolicyError] = {}
         self.manifests: dict[ObjectRef, dict[str, Any]] = {}
         self.on_policy = on_policy
         self.on_exemption = on_exemption
+        self.on_evidence = on_evidence
         self._exemptions: dict[str, dict[str, Exemption]] = {}
 
     def exemptions_in(self, namespace: str) -> Collection[Exemption]:
         """Return the exemptions of a namespace, expired ones included."""
         return self._exemptions.get(namespace, {}).values()
+
+    def exemptions(self) -> Iterator[Exemption]:
+        """Yield every exemption, expired ones included."""
+        for of_namespace in self._exemptions.values():
+            yield from of_namespace.values()
 
     def exemption(self, key: ObjectRef) -> Exemption | None:
         """Return one exemption, None when it is unknown or can't be used."""
@@ -71,10 +88,14 @@ class Rulebook:
     def put(
         self, kind: ResourceKind, namespace: str, name: str, manifest: dict[str, Any] | None
     ) -> ObjectRef:
-        """Take in a policy or an exemption as seen now, None for one that is gone."""
+        """Take in a policy, an exemption or evidence as seen now, None for one that is gone."""
         if kind == kinds.POLICIES:
             self._put_policy(name, manifest)
             return policy_key(name)
+        if kind == kinds.EVIDENCE:
+            key = evidence_key(namespace, name)
+            self._put_evidence(key, manifest)
+            return key
         key = exemption_key(namespace, name)
         self._put_exemption(key, manifest)
         return key
@@ -143,6 +164,27 @@ class Rulebook:
             del self._exemptions[key.namespace]
         if new != old:
             self.on_exemption(key.namespace)
+
+    def _put_evidence(self, key: ObjectRef, manifest: dict[str, Any] | None) -> None:
+        if manifest is None:
+            self.manifests.pop(key, None)
+        elif self._only_status_changed(key, manifest):
+            return
+        old = self.evidence.get(key.namespace, key.name)
+        self.evidence_errors.pop(key, None)
+        new = None
+        if manifest is not None:
+            try:
+                new = compile_evidence(manifest)
+            except PolicyError as error:
+                self.evidence_errors[key] = error
+        if new == old:
+            return
+        if new is None:
+            self.evidence.remove(key.namespace, key.name)
+        else:
+            self.evidence.put(new)
+        self.on_evidence(old, new)
 
     def _only_status_changed(self, key: ObjectRef, manifest: dict[str, Any]) -> bool:
         """Take in a manifest; return whether it says what the one before did."""

@@ -7,7 +7,11 @@ say both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -21,15 +25,11 @@ logger = structlog.get_logger(__name__)
 
 # A relist by Kopf delivers what is known already; once it is over, a sweep finds what vanished.
 _AFTER_RELIST_SECONDS = 1.0
+# So long after Kopf looked for kinds, the API server serves those it had only heard of.
+_AFTER_SCAN_SECONDS = 2.0
 _FEED_RESTART_SECONDS = 0.5
 _DOUBT_SECONDS = 3.0
-
-WATCHED: tuple[ResourceKind, ...] = (
-    kinds.POLICIES,
-    kinds.EXEMPTIONS,
-    *kinds.COMPANIONS.values(),
-    *kinds.WORKLOADS.values(),
-)
+_HEARTBEAT_SECONDS = 10.0
 
 
 class Synchroniser:
@@ -38,6 +38,8 @@ class Synchroniser:
     Attributes:
         synced: set once every kind has been listed (or found absent or forbidden).
         restarts: how often the feed was started again.
+        confirmed: when the cache was last known to be true, by time.monotonic(): a list or an
+            event came in, or the API server answered while the watches stood.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Synchroniser:
         *,
         sweep_seconds: float,
         on_batch: Callable[[], None] = lambda: None,
-        watched: Sequence[ResourceKind] = WATCHED,
+        watched: Sequence[ResourceKind] = kinds.WATCHED,
     ) -> None:
         self._client = client
         self._cache = cache
@@ -57,11 +59,17 @@ class Synchroniser:
         self._allowed: set[ResourceKind] = set()
         self._seen: set[ResourceKind] = set()
         self._doubts: set[ResourceKind] = set()
+        self._listed: set[ResourceKind] = set()
+        self._look: asyncio.TimerHandle | None = None
+        self._feed: Feed | None = None
         self._scan_definitions = True
         self._relisted: dict[ResourceKind, asyncio.TimerHandle] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._under_way: dict[ResourceKind, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._due: set[ResourceKind] = set()
         self.synced = asyncio.Event()
         self.restarts = 0
+        self.confirmed = time.monotonic()
 
     async def run(self) -> None:
         """List, watch and sweep until cancelled.
@@ -89,12 +97,15 @@ class Synchroniser:
             [kind for kind in self._watched if kind in self._allowed],
             self._scan_definitions,
             self._deliver,
-            self._schedule_sweep,
+            self._note_list,
+            self._schedule_look,
         )
+        self._listed.clear()
+        self._feed = feed
         feed.start()
         try:
             while True:
-                if await _within(self._sweep_seconds, feed.ended):
+                if await self._within(self._sweep_seconds, feed.ended):
                     logger.warning("feed ended, starting it again", reason=_reason(feed.error))
                     await asyncio.sleep(_FEED_RESTART_SECONDS)
                     return
@@ -110,9 +121,30 @@ class Synchroniser:
             for handle in self._relisted.values():
                 handle.cancel()
             self._relisted.clear()
+            if self._look is not None:
+                self._look.cancel()
             await feed.stop()
 
+    async def _within(self, seconds: float, ended: asyncio.Event) -> bool:
+        """Return whether the feed ends within that time; take note now and then that all is well.
+
+        A quiet cluster sends nothing: that the watches stand and the API server answers is all the
+        sign of life there is.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if await _within(min(left, _HEARTBEAT_SECONDS), ended):
+                return True
+            try:
+                await self._client.check_ready()
+            except ClusterError as error:
+                logger.warning("the API server does not answer", reason=str(error))
+            else:
+                self.confirmed = time.monotonic()
+        return False
+
     def _deliver(self, events: list[WatchEvent]) -> None:
+        self.confirmed = time.monotonic()
         for event in events:
             metadata = event.manifest["metadata"]
             if event.type == "DELETED":
@@ -129,6 +161,30 @@ class Synchroniser:
             self._cache.put(event.kind, event.manifest)
         self._on_batch()
 
+    def _note_list(self, kind: ResourceKind) -> None:
+        self._listed.add(kind)
+        self._schedule_sweep(kind)
+
+    def _schedule_look(self) -> None:
+        """Look for kinds that came or went, once Kopf has not done so for a while.
+
+        Kopf looks at the moment a definition changes, when the API server may not serve the kind
+        yet, and never again. Of a kind that went it says nothing.
+        """
+        if self._look is not None:
+            self._look.cancel()
+        loop = asyncio.get_running_loop()
+        self._look = loop.call_later(_AFTER_SCAN_SECONDS, self._run, self._look_at_optional_kinds)
+
+    async def _look_at_optional_kinds(self) -> None:
+        optional = [kind for kind in self._watched if kind in kinds.OPTIONAL]
+        for kind in optional:
+            await self.sweep(kind)
+        missed = [kind.qualified for kind in optional if kind in self._seen - self._listed]
+        if missed and self._feed is not None:
+            logger.info("Kopf missed that kinds were installed", kinds=missed)
+            self._feed.end()
+
     def _schedule_sweep(self, kind: ResourceKind) -> None:
         """Sweep a kind once its relist is over: a second after the last page of it came."""
         handle = self._relisted.get(kind)
@@ -139,14 +195,19 @@ class Synchroniser:
 
     def _start_sweep(self, kind: ResourceKind) -> None:
         self._relisted.pop(kind, None)
+        if kind in self._due:  # Kopf is slow with its pages: the sweep that waits sees them too
+            return
+        self._due.add(kind)
+        self._run(partial(self.sweep, kind))
 
-        async def sweep() -> None:
+    def _run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def run() -> None:
             try:
-                await self.sweep(kind)
+                await work()
             except ClusterError as error:
-                logger.warning("sweep failed", kind=kind.kind, reason=str(error))
+                logger.warning("sweep failed", reason=str(error))
 
-        task = asyncio.create_task(sweep())
+        task = asyncio.create_task(run())
         self._sweeps.add(task)
         task.add_done_callback(self._sweeps.discard)
 
@@ -160,6 +221,7 @@ class Synchroniser:
         self._scan_definitions = await self._client.may("watch", kinds.CUSTOM_RESOURCE_DEFINITIONS)
         for kind in self._watched:
             await self.sweep(kind)
+        self.confirmed = time.monotonic()
 
     async def sweep(self, kind: ResourceKind) -> None:
         """List a kind and make the cache agree: newer objects come in, vanished ones go.
@@ -170,24 +232,28 @@ class Synchroniser:
         Raises:
             ClusterError: when the API server can't be reached or fails.
         """
-        while True:
-            try:
-                if await self._client.may("watch", kind):
-                    await self._sweep(kind)
-                    self._available(kind, None)
-                elif self._doubted(kind):
-                    self._forbidden(kind, "watch")
-            except NotFoundError:
-                if self._doubted(kind):
-                    self._available(kind, f"{kind.kind} is not installed in this cluster")
-            except ForbiddenError:
-                if self._doubted(kind):
-                    self._forbidden(kind, "list")
-            except ClusterError as error:
-                if error.status == 410:  # the list grew too old between two pages
-                    continue
-                raise
-            return
+        # One at a time: side by side they would undo each other's notes of what was deleted.
+        async with self._under_way[kind]:
+            self._due.discard(kind)
+            while True:
+                try:
+                    if await self._client.may("watch", kind):
+                        await self._sweep(kind)
+                        self._available(kind, None)
+                    elif self._doubted(kind):
+                        self._forbidden(kind, "watch")
+                except NotFoundError:
+                    if self._doubted(kind):
+                        name = kinds.unavailable_key(kind)
+                        self._available(kind, f"{name} is not installed in this cluster")
+                except ForbiddenError:
+                    if self._doubted(kind):
+                        self._forbidden(kind, "list")
+                except ClusterError as error:
+                    if error.status == 410:  # the list grew too old between two pages
+                        continue
+                    raise
+                return
 
     def _doubted(self, kind: ResourceKind) -> bool:
         """Return whether to believe that a kind is gone or forbidden that was neither before.
@@ -208,12 +274,13 @@ class Synchroniser:
             self._seen.add(kind)
         else:
             self._seen.discard(kind)
+            self._listed.discard(kind)
         self._cache.set_unavailable(kind, reason)
 
     def _forbidden(self, kind: ResourceKind, verb: str) -> None:
         """Leave a kind out, and say once how to grant what is missing."""
         reason = f"not allowed to {verb} {kind.qualified}"
-        if self._cache.unavailable.get(kind.kind) != reason:
+        if self._cache.unavailable.get(kinds.unavailable_key(kind)) != reason:
             logger.error(
                 "kind left out",
                 kind=kind.kind,
