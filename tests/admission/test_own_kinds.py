@@ -77,6 +77,18 @@ class TestPolicies:
                 },
                 ("spec.enforcement: Strict refuses nothing here, no check has severity Must",),
             ),
+            (
+                {
+                    "extends": "standard",
+                    "strict": {"breakGlass": {"groups": ["system:authenticated", "sre-oncall"]}},
+                },
+                (
+                    (
+                        'spec.strict.breakGlass.groups: "system:authenticated" lets everybody past '
+                        "who gives a reason"
+                    ),
+                ),
+            ),
         ],
     )
     async def test_what_is_odd_is_told(
@@ -357,3 +369,20 @@ class TestEvidence:
         assert lacking.allowed
         assert "evidence-load-testing-performed" in lacking.warnings[0]
         assert (given.allowed, given.warnings) == (True, ())
+
+    async def test_a_strict_policy_refuses_new_pods_that_still_lack_it(
+        self, cluster: ToldCluster
+    ) -> None:
+        cluster.policy(evidence=[{"item": "load-testing-performed", "severity": "Must"}])
+        old, new = (deployment("shop", image=f"shop/web:{tag}") for tag in (1, 2))
+        for one in (old, new):
+            one["metadata"]["creationTimestamp"] = "2026-11-24T08:00:00Z"
+
+        lacking = await cluster.ask(new, old)
+        cluster.put(kinds.EVIDENCE, evidence())
+        given = await cluster.ask(new, old)
+
+        assert (lacking.allowed, lacking.code) == (False, 403)
+        answer = "a ReadinessEvidence must answer load-testing-performed: A load test was run"
+        assert answer in lacking.message
+        assert given.allowed

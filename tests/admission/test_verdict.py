@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from msgspec.structs import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from readiness.admission.verdict import Verdict, decide
 from readiness.api.vocabulary import Result, Severity

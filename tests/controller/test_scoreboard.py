@@ -80,3 +80,21 @@ def test_metrics_hold_findings_and_no_passes() -> None:
 
     assert board.results == {("shop", REPLICAS.id, "Must", "fail"): 1}
     assert board.workloads == {("shop", Readiness.NOT_READY): 1}
+
+
+def test_workloads_that_lack_the_same_share_what_is_kept_of_them() -> None:
+    board = Scoreboard()
+    board.update(report("web", failing()))
+    board.update(report("api", failing()))
+    web, api = (ObjectRef("apps", "Deployment", "shop", name) for name in ("web", "api"))
+    assert board._entries[web] is board._entries[api]
+
+    board.remove(web)
+    board.update(report("db", failing()))
+    assert board.failing("p", frozenset({REPLICAS.id}), 5) == [(REPLICAS.id, 2)]
+    assert len(board._shared) == 1
+    board.remove(api)
+    board.update(report("db", passing()))
+
+    assert board.results == {}
+    assert [entry.readiness for entry in board._shared] == [Readiness.READY]

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from readiness.errors import PolicyError
-from readiness.evaluate.compiling import compile_exemption, compile_policy
+from readiness.evaluate.compiling import compile_evidence, compile_exemption, compile_policy
 from tests.polling import eventually
 from tests.support import ROOT
 from tools.control_plane import ControlPlane
 
-CRDS = ("readinesspolicies.readiness.dev", "readinessexemptions.readiness.dev")
+CRDS = (
+    "readinesspolicies.readiness.dev",
+    "readinessexemptions.readiness.dev",
+    "readinessevidences.readiness.dev",
+)
+COMPILE: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "ReadinessPolicy": compile_policy,
+    "ReadinessExemption": compile_exemption,
+    "ReadinessEvidence": compile_evidence,
+}
 
 
 def policy(spec: object, name: str = "shop") -> dict[str, Any]:
@@ -42,6 +51,28 @@ def exemption(**changes: Any) -> dict[str, Any]:
         "apiVersion": "readiness.dev/v1alpha1",
         "kind": "ReadinessExemption",
         "metadata": {"name": "legacy", "namespace": "default"},
+        "spec": spec,
+    }
+
+
+EVIDENCE = {
+    "item": "load-testing-performed",
+    "workloads": [{"name": "web"}],
+    "statement": "Twice the peak for an hour.",
+    "performedAt": "2026-11-10T14:00:00+01:00",
+    "expiresAt": "2027-05-10T00:00:00Z",
+    "attestedBy": "system:serviceaccount:shop:ann",
+}
+DIGEST = f"sha256:{'0a' * 32}"
+
+
+def evidence(**changes: Any) -> dict[str, Any]:
+    """Return evidence with some fields changed, or left out where the change is `...`."""
+    spec = {key: value for key, value in {**EVIDENCE, **changes}.items() if value is not ...}
+    return {
+        "apiVersion": "readiness.dev/v1alpha1",
+        "kind": "ReadinessEvidence",
+        "metadata": {"name": "load-test", "namespace": "default"},
         "spec": spec,
     }
 
@@ -110,6 +141,7 @@ ACCEPTED = {
                     ]
                 },
                 "kinds": ["Deployment", "StatefulSet", "DaemonSet"],
+                "fromStage": "pre-launch",
             },
             "extends": "strict",
             "podSecurityVersion": "v1.25",
@@ -123,6 +155,10 @@ ACCEPTED = {
                 custom_check(),
                 custom_check(id="foreign-registry", severity="Nice", category="images"),
             ],
+            "evidence": [
+                {"item": "load-testing-performed", "severity": "Must", "maxAge": "90d"},
+                {"item": "recovery-rehearsed", "severity": "Nice", "approvalRequired": True},
+            ],
             "strict": {"gracePeriod": "1h30m"},
             "exemptions": {"maxDuration": "90d", "notExemptable": ["privileged-container"]},
         }
@@ -130,6 +166,12 @@ ACCEPTED = {
     "exemption by name": exemption(containers=["app"]),
     "exemption by selector": exemption(
         workloads=[{"kind": "Deployment", "selector": {"matchLabels": {"app": "web"}}}]
+    ),
+    "evidence": evidence(),
+    "evidence with everything": evidence(
+        links=["https://wiki.example.com/x?page=7#top", "http://ci.example.com"],
+        approvedBy="bob",
+        imageDigests=[{"container": "app", "digest": DIGEST}],
     ),
 }
 
@@ -365,6 +407,41 @@ REFUSED = [
         exemption(workloads=[{"selector": {"matchExpressions": [WITHOUT_VALUES]}}]),
         "spec.workloads[0].selector.matchExpressions[0].values: Invalid value: must be set",
     ),
+    (
+        evidence(expiresAt="2026-11-10T13:00:00Z"),
+        "spec.expiresAt: Invalid value: must be after performedAt",
+    ),
+    (
+        evidence(approvedBy=EVIDENCE["attestedBy"]),
+        "spec.approvedBy: Invalid value: must be somebody other than attestedBy",
+    ),
+    (evidence(item="Load tests"), 'spec.item: Invalid value: "Load tests"'),
+    (evidence(attestedBy=...), "spec.attestedBy: Required value"),
+    (evidence(statement="done"), 'spec.statement: Invalid value: "done"'),
+    *(
+        (evidence(links=[link]), f'spec.links[0]: Invalid value: "{link}"')
+        for link in ("wiki/load-test", "ftp://example.com/x", "https://", "https://a b")
+    ),
+    (
+        evidence(imageDigests=[{"container": "app", "digest": "sha256:0a"}]),
+        'spec.imageDigests[0].digest: Invalid value: "sha256:0a"',
+    ),
+    (
+        evidence(imageDigests=[{"container": "app", "digest": DIGEST}] * 2),
+        "spec.imageDigests[1]: Duplicate value",
+    ),
+    (
+        policy({"match": {"fromStage": "Launch"}}),
+        'spec.match.fromStage: Unsupported value: "Launch"',
+    ),
+    (
+        policy({"evidence": [{"item": "load-testing-performed"}]}),
+        "spec.evidence[0].severity: Required value",
+    ),
+    (
+        policy({"evidence": [{"item": "load-testing-performed", "severity": "Must"}] * 2}),
+        "spec.evidence[1]: Duplicate value",
+    ),
 ]
 
 
@@ -383,18 +460,13 @@ def test_invalid_object_is_refused_with_the_field(
 
 @pytest.mark.parametrize("document", [row[0] for row in REFUSED], ids=IDS)
 def test_what_the_api_server_refuses_is_refused_offline_too(document: dict[str, Any]) -> None:
-    compile_ = compile_policy if document["kind"] == "ReadinessPolicy" else compile_exemption
-
     with pytest.raises(PolicyError):
-        compile_(document)
+        COMPILE[document["kind"]](document)
 
 
 @pytest.mark.parametrize("document", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_the_api_server_accepts_is_accepted_offline_too(document: dict[str, Any]) -> None:
-    if document["kind"] == "ReadinessPolicy":
-        assert compile_policy(document).name == "shop"
-    else:
-        assert compile_exemption(document).name == "legacy"
+    assert COMPILE[document["kind"]](document).name == document["metadata"]["name"]
 
 
 @pytest.mark.parametrize(
@@ -425,6 +497,7 @@ def test_member_of_a_set_stands_there_once(
         ("rp.status.failing", "The checks that fail most workloads, at most 20."),
         ("rexempt.spec.expiresAt", "From this second on the findings count again."),
         ("rexempt.spec.workloads.name", "Name of the workload."),
+        ("revidence.spec.attestedBy", "The operator's webhook refuses any other."),
     ],
 )
 def test_kubectl_explain_shows_the_docs_of_the_fields(
@@ -522,10 +595,21 @@ def test_kubectl_get_shows_when_an_exemption_expires(cluster: ControlPlane, name
     shown = row(cluster.kubectl("get", "rexempt", "--namespace", namespace).stdout)
     wide = row(cluster.kubectl("get", "rexempt", "--namespace", namespace, "--output=wide").stdout)
 
-    assert list(shown) == ["NAME", "ACTIVE", "EXPIRES", "AGE"]
+    assert list(shown) == ["NAME", "ACTIVE", "EXPIRES", "FINDINGS", "AGE"]
     assert shown["EXPIRES"] == "2026-12-24T18:00:00Z"
     assert wide["CHECKS"] == '["memory-limit-missing"]'
     assert wide["REASON"] == "Is being rewritten, see SHOP-12."
+
+
+def test_kubectl_get_shows_what_evidence_is_for(cluster: ControlPlane, namespace: str) -> None:
+    document = evidence()
+    document["metadata"]["namespace"] = namespace
+    cluster.kubectl("create", "--filename=-", input=json.dumps(document))
+
+    shown = row(cluster.kubectl("get", "revidence", "--namespace", namespace).stdout)
+
+    assert list(shown) == ["NAME", "ITEM", "CURRENT", "EXPIRES", "WORKLOADS", "AGE"]
+    assert (shown["ITEM"], shown["EXPIRES"]) == ("load-testing-performed", "2027-05-10T00:00:00Z")
 
 
 def test_our_kinds_can_be_listed_together(cluster: ControlPlane, counted: str) -> None:

@@ -14,9 +14,10 @@ from readiness.checks._pod_security import PodSecurityParams
 from readiness.checks.base import PodSecurity
 from readiness.errors import PolicyError
 from readiness.evaluate.compiling import compile_exemption, compile_policy
-from readiness.evaluate.exemptions import Exemption, ExemptionTarget
+from readiness.evaluate.exemptions import Exemption
 from readiness.evaluate.policy import Policy
 from readiness.model.label_selector import LabelSelector, Requirement
+from readiness.model.workload_target import WorkloadTarget
 from tests.evaluate.conftest import UseChecks
 from tests.evaluate.fakes import fake_check
 
@@ -478,7 +479,9 @@ def test_version_of_one_check_is_validated_too() -> None:
     with pytest.raises(PolicyError) as caught:
         policy_of({"checks": [{"id": "run-as-root", "params": {"version": "latest"}}]})
 
-    assert str(caught.value) == 'spec.checks[0].params.version must be valid, not the text "latest"'
+    assert str(caught.value) == (
+        'spec.checks[0].params.version must be a version such as v1.34, not the text "latest"'
+    )
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -536,7 +539,7 @@ def test_exemption_arrives() -> None:
     expected = Exemption(
         namespace="shop",
         name="legacy",
-        targets=(ExemptionTarget(kind=None, name="web", selector=None),),
+        targets=(WorkloadTarget(kind=None, name="web", selector=None),),
         containers=None,
         checks=frozenset({"probe-missing"}),
         reason="Has no endpoint to probe yet, see SHOP-12.",
@@ -569,8 +572,8 @@ def test_every_field_of_an_exemption_arrives() -> None:
 
     assert exemption.namespace == "till"
     assert (
-        ExemptionTarget("Deployment", "web", None),
-        ExemptionTarget(None, None, LabelSelector(labels=(("app", "web"),))),
+        WorkloadTarget("Deployment", "web", None),
+        WorkloadTarget(None, None, LabelSelector(labels=(("app", "web"),))),
     ) == exemption.targets
     assert frozenset({"app"}) == exemption.containers
     assert datetime(2026, 11, 1, tzinfo=UTC) == exemption.created
@@ -625,3 +628,83 @@ def test_mistake_in_an_exemption_is_named(
         exemption_of(**changes)
 
     assert (reason, message) == (caught.value.reason, str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("strict", "denies_existing", "groups"),
+    [
+        ({}, False, set()),
+        ({"existingViolations": "Allow"}, False, set()),
+        ({"existingViolations": "Deny"}, True, set()),
+        ({"breakGlass": {"groups": ["sre-oncall", "root"]}}, False, {"sre-oncall", "root"}),
+    ],
+)
+def test_what_strict_refuses_and_who_may_break_the_glass(
+    strict: dict[str, Any], groups: set[str], *, denies_existing: bool
+) -> None:
+    policy = policy_of({"strict": strict})
+
+    assert policy.denies_existing is denies_existing
+    assert set(policy.break_glass) == groups
+
+
+def test_an_exemption_that_names_no_namespace_is_in_default() -> None:
+    """As kubectl applies it."""
+    spec = {
+        "workloads": [{"name": "web"}],
+        "checks": ["probe-missing"],
+        "reason": "Moves out this year.",
+        "expiresAt": "2026-12-24T00:00:00Z",
+    }
+
+    exemption = compile_exemption({"metadata": {"name": "legacy"}, "spec": spec})
+
+    assert exemption.namespace == "default"
+
+
+def test_a_check_that_is_off_hides_none_after_it() -> None:
+    settings = policy_of(
+        {
+            "extends": "standard",
+            "checks": [
+                {"id": "probe-missing", "severity": "Off"},
+                {"id": "label-missing", "severity": "Must"},
+            ],
+        }
+    ).settings
+
+    assert "probe-missing" not in settings
+    assert settings["label-missing"].severity is MUST
+
+
+@pytest.mark.parametrize(
+    ("entry", "mistake"),
+    [
+        (
+            {"id": "zebra"},
+            'spec.checks[0].id: there is no check "zebra"; `readiness checks` lists them',
+        ),
+        (
+            {"id": "probe-missing", "params": {"x": 1}},
+            "spec.checks[0].params.x: there is no such field",
+        ),
+    ],
+)
+def test_a_mistake_hides_none_after_it(entry: dict[str, Any], mistake: str) -> None:
+    after = {"id": "replicas-too-low", "params": {"minimum": 0}}
+
+    with pytest.raises(PolicyError) as caught:
+        policy_of({"checks": [entry, after]})
+
+    assert str(caught.value) == (
+        f"{mistake}; spec.checks[1].params.minimum must be at least 1, not the number 0"
+    )
+
+
+def test_the_nearest_id_is_proposed() -> None:
+    with pytest.raises(PolicyError) as caught:
+        policy_of({"checks": [{"id": "probe-mising"}]})
+
+    assert str(caught.value) == (
+        'spec.checks[0].id: there is no check "probe-mising", did you mean "probe-missing"?'
+    )

@@ -325,7 +325,9 @@ def test_exemptions_and_policies_may_name_custom_checks() -> None:
 
 
 def test_schema_knows_every_category() -> None:
-    assert list(get_args(CategoryId)) == [category.id for category in Category]
+    """All but those that only people and measurements speak for."""
+    others = {Category.EVIDENCE, Category.SERVICE_LEVELS}
+    assert list(get_args(CategoryId)) == [c.id for c in Category if c not in others]
 
 
 MANY = [{"name": f"c{index}", "image": "r.example.com/app:1"} for index in range(10_000)]
@@ -415,3 +417,11 @@ def test_nobody_waits_for_cel_without_custom_checks() -> None:
 
     assert "readiness.evaluate.compiling" in loaded
     assert [m for m in loaded if "cel_expr" in m or "custom_checks" in m] == []
+
+
+def test_an_id_that_stands_twice_is_a_duplicate() -> None:
+    with pytest.raises(PolicyError) as caught:
+        policy_of(custom("true", id="bad-thing"), custom("false", id="bad-thing"))
+
+    assert caught.value.reason == "DuplicateCheck"
+    assert str(caught.value) == 'spec.customChecks[1].id: "bad-thing" stands here twice'

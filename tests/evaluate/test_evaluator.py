@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 from readiness.api.vocabulary import Enforcement, Result, Severity
 from readiness.checks.base import CannotTell, Check, Outcome, Scope, Skip
 from readiness.errors import FieldError
-from readiness.evaluate.evaluator import CheckResult, Readiness, Report, evaluate, moment
+from readiness.evaluate.evaluator import CheckResult, Readiness, Report, evaluate
 from readiness.evaluate.policy import CheckSetting, Policy, combine
+from readiness.model.moment import rfc3339
 from readiness.model.snapshot import Origin
 from readiness.model.workload import Workload
 from tests.evaluate.conftest import UseChecks
@@ -95,6 +96,38 @@ def test_outcome_of_a_check_becomes_a_result(
     report = judge(fake_check("probe-missing", outcome), severity=severity)
 
     assert [("probe-missing", result, message)] == summary(report.results)
+
+
+def test_one_policy_judges_every_kind_by_the_checks_that_apply_to_it(
+    use_checks: UseChecks,
+) -> None:
+    check = fake_check("scale-missing", failing("fails"))
+    check.kinds = ("Deployment",)
+    other = fake_check("probe-missing")
+    use_checks(other, check)
+    asked = combine([policy("p", check, other)], NOW)
+
+    found = [
+        summary(evaluate(workload(kind=kind), snapshot(), asked).results)
+        for kind in ("Deployment", "DaemonSet", "Deployment")
+    ]
+
+    deployment = [("probe-missing", "pass", ""), ("scale-missing", "fail", "fails")]
+    skipped = ("scale-missing", "skip", "does not apply to a DaemonSet")
+    assert found == [deployment, [("probe-missing", "pass", ""), skipped], deployment]
+
+
+def test_a_policy_made_of_another_judges_by_its_own_checks(use_checks: UseChecks) -> None:
+    check, other = fake_check("probe-missing"), fake_check("scale-missing")
+    use_checks(check, other)
+    asked = combine([policy("p", check, other)], NOW)
+    evaluate(workload(), snapshot(), asked)
+
+    fewer = replace(asked, checks=asked.checks[1:])
+
+    assert summary(evaluate(workload(), snapshot(), fewer).results) == [
+        ("scale-missing", "pass", "")
+    ]
 
 
 def test_crashing_check_stops_no_other(judge: Any) -> None:
@@ -279,7 +312,7 @@ def test_worst_outcome_over_all_params_asked_for_counts(
     ],
 )
 def test_moment_is_told_in_utc_as_the_api_server_does(time: datetime, expected: str) -> None:
-    assert expected == moment(time)
+    assert expected == rfc3339(time)
 
 
 @pytest.mark.parametrize("created", [7, "tomorrow", "0001-01-01T00:00:00+14:00"])
@@ -294,3 +327,56 @@ def test_time_of_creation_that_is_none_gives_no_grace(use_checks: UseChecks, cre
     report = evaluate(web, snapshot(), asked)
 
     assert summary(report.results) == [("budget-missing", "fail", "must have one")]
+
+
+def test_only_a_bug_of_a_check_counts_as_its_crash(judge: Any) -> None:
+    """The operator logs those and counts them: a field that can't be read is no bug."""
+    report = judge(
+        fake_check("a-crash", KeyError("image")),
+        fake_check("b-malformed", FieldError("spec.replicas", "a whole number", "2")),
+        fake_check("c-unseen", CannotTell("no right to look")),
+        fake_check("d-fails", failing("fails")),
+        fake_check("e-passes"),
+        fake_check("f-skips", Skip("nothing to see")),
+    )
+
+    assert [r.check.id for r in report.results if r.crashed] == ["a-crash"]
+
+
+def test_a_report_changes_at_its_own_moments_not_at_those_of_others(use_checks: UseChecks) -> None:
+    """A snapshot serves many workloads: what one waits for is nothing to the next."""
+
+    def outcome(params: Any) -> Outcome:
+        if params.waits:
+            seen.is_past(NOW + MINUTE)
+        return ()
+
+    check = fake_check("probe-missing", outcome, params=Waiting)
+    use_checks(check)
+    seen = snapshot()
+
+    def next_change(*, waits: bool) -> datetime | None:
+        setting = CheckSetting(check, MUST, Waiting(waits=waits))
+        asked = combine([Policy(name="standard", settings={check.id: setting})], NOW)
+        return evaluate(workload(), seen, asked).next_change
+
+    assert next_change(waits=True) == NOW + MINUTE
+    assert next_change(waits=False) is None
+
+
+@pytest.mark.parametrize(
+    ("readiness", "word"),
+    [
+        (Readiness.READY, "ready"),
+        (Readiness.NOT_READY, "not ready"),
+        (Readiness.UNKNOWN, "unknown"),
+    ],
+)
+def test_readiness_in_a_word(readiness: Readiness, word: str) -> None:
+    """The text report prints it."""
+    assert readiness.value == word
+
+
+@dataclass(frozen=True)
+class Waiting:
+    waits: bool = True

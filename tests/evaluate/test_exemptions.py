@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from readiness.api.vocabulary import Result, Severity
 from readiness.checks.base import Check, Finding
 from readiness.evaluate.evaluator import Readiness, Report, evaluate
-from readiness.evaluate.exemptions import Exemption, ExemptionTarget, exemptions_of
+from readiness.evaluate.exemptions import Exemption, exemptions_of
 from readiness.evaluate.policy import combine
 from readiness.model.label_selector import LabelSelector, from_equality_map
 from readiness.model.workload import Workload
+from readiness.model.workload_target import WorkloadTarget
 from tests.evaluate.conftest import UseChecks
 from tests.evaluate.fakes import fake_check, policy, snapshot, summary, workload
 from tests.support import NOW
@@ -22,7 +23,7 @@ from tests.support import NOW
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
-WEB = ExemptionTarget(kind=None, name="web", selector=None)
+WEB = WorkloadTarget(kind=None, name="web", selector=None)
 
 
 def exemption(**changes: Any) -> Exemption:
@@ -42,22 +43,22 @@ def exemption(**changes: Any) -> Exemption:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        (ExemptionTarget(None, "web", None), True),
-        (ExemptionTarget(None, "api", None), False),
-        (ExemptionTarget("Deployment", "web", None), True),
-        (ExemptionTarget("StatefulSet", "web", None), False),
-        (ExemptionTarget(None, None, from_equality_map({"app": "web"})), True),
-        (ExemptionTarget(None, None, from_equality_map({"app": "api"})), False),
-        (ExemptionTarget("Deployment", None, from_equality_map({"app": "web"})), True),
-        (ExemptionTarget("DaemonSet", None, from_equality_map({"app": "web"})), False),
-        (ExemptionTarget(None, None, LabelSelector()), True),
-        (ExemptionTarget("Deployment", None, None), False),  # neither name nor selector: nothing
+        (WorkloadTarget(None, "web", None), True),
+        (WorkloadTarget(None, "api", None), False),
+        (WorkloadTarget("Deployment", "web", None), True),
+        (WorkloadTarget("StatefulSet", "web", None), False),
+        (WorkloadTarget(None, None, from_equality_map({"app": "web"})), True),
+        (WorkloadTarget(None, None, from_equality_map({"app": "api"})), False),
+        (WorkloadTarget("Deployment", None, from_equality_map({"app": "web"})), True),
+        (WorkloadTarget("DaemonSet", None, from_equality_map({"app": "web"})), False),
+        (WorkloadTarget(None, None, LabelSelector()), True),
+        (WorkloadTarget("Deployment", None, None), False),  # neither name nor selector: nothing
     ],
 )
 def test_target_means_workloads_by_kind_and_by_name_or_labels(
-    target: ExemptionTarget, *, expected: bool
+    target: WorkloadTarget, *, expected: bool
 ) -> None:
-    assert expected == target.matches(workload("web", labels={"app": "web"}))
+    assert expected == target.matches(workload("web").ref, {"app": "web"})
 
 
 def test_exemption_concerns_its_own_namespace_alone() -> None:
@@ -66,7 +67,7 @@ def test_exemption_concerns_its_own_namespace_alone() -> None:
 
 
 def test_one_target_of_several_is_enough() -> None:
-    api = ExemptionTarget(None, "api", None)
+    api = WorkloadTarget(None, "api", None)
 
     assert exemption(targets=(api, WEB)).concerns(workload("web"))
     assert not exemption(targets=()).concerns(workload("web"))
@@ -221,7 +222,7 @@ def test_what_is_not_exemptable_counts_all_the_same(probes: Check) -> None:
 
 
 def test_exemption_of_another_workload_is_no_business_of_this_one(probes: Check) -> None:
-    report = judged(probes, exemption(targets=(ExemptionTarget(None, "api", None),)))
+    report = judged(probes, exemption(targets=(WorkloadTarget(None, "api", None),)))
 
     assert Readiness.NOT_READY is report.readiness
     assert report.next_change is None
@@ -250,7 +251,7 @@ def test_labels_that_cannot_be_read_are_selected_by_no_exemption(probes: Check) 
             "metadata": {"name": "web", "namespace": "shop", "labels": {"app": 7}},
         }
     )
-    by_label = exemption(targets=(ExemptionTarget(None, None, from_equality_map({"app": "web"})),))
+    by_label = exemption(targets=(WorkloadTarget(None, None, from_equality_map({"app": "web"})),))
 
     report = evaluate(
         unreadable, snapshot(), combine([policy("standard", probes)], NOW), [by_label]

@@ -176,10 +176,16 @@ def test_role_grants_what_the_operator_needs_and_no_more() -> None:
 
     read = {("apps", f"{kind.lower()}s") for kind in WATCHED_KINDS}
     read |= {(k.group, k.plural) for k in COMPANION_KINDS.values() if not k.offline_only}
-    own = {(GROUP, "readinesspolicies"), (GROUP, "readinessexemptions")}
+    own = {
+        (GROUP, plural)
+        for plural in ("readinesspolicies", "readinessexemptions", "readinessevidences")
+    }
     read |= own | {("apiextensions.k8s.io", "customresourcedefinitions")}
     written = {("apps", f"{kind.lower()}s") for kind in WATCHED_KINDS} | own
     needed = {(g, r, verb) for g, r in read for verb in ("get", "list", "watch")}
     needed |= {(g, f"{r}/status", "patch") for g, r in written}
     needed.add(("", "events", "create"))
+    needed.add(("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get"))
+    reports = (("wgpolicyk8s.io", "policyreports"), ("openreports.io", "reports"))
+    needed |= {(g, r, v) for g, r in reports for v in ("get", "list", "create", "patch", "delete")}
     assert needed == granted

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 
 import pytest
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from readiness.api.vocabulary import Result
 from readiness.checks._pod_security import PodSecurityParams

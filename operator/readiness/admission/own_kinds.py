@@ -27,6 +27,9 @@ _ALLOWED = Answer(allowed=True)
 # How far a clock may be ahead of ours.
 _AHEAD = timedelta(minutes=5)
 _MOST_NAMED = 3
+# Groups that the API server itself puts people and programs in
+# (https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
+_EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated", "system:serviceaccounts"})
 
 
 class OwnKindsJudge:
@@ -196,7 +199,10 @@ def _policy_warnings(policy: Policy) -> list[str]:
     must = any(setting.severity is Severity.MUST for setting in policy.settings.values())
     if policy.enforcement is Enforcement.STRICT and not must:
         return ["spec.enforcement: Strict refuses nothing here, no check has severity Must"]
-    return []
+    return [
+        f'spec.strict.breakGlass.groups: "{group}" lets everybody past who gives a reason'
+        for group in sorted(policy.break_glass & _EVERYBODY)
+    ]
 
 
 def _too_long(exemption: Exemption, policies: list[Policy], now: datetime) -> list[str]:

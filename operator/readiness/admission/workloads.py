@@ -286,7 +286,8 @@ def _too_big(manifest: dict[str, Any]) -> str:
     """Return what of a workload is too much to be judged in time, "" when nothing is."""
     spec = manifest.get("spec") or {}
     pod = (spec.get("template") or {}).get("spec") or {}
-    containers = sum(len(pod.get(part) or ()) for part in ("initContainers", "containers"))
+    lists = [pod.get(part) for part in ("initContainers", "containers")]
+    containers = sum(len(value) for value in lists if isinstance(value, list))
     if containers > _MOST_CONTAINERS:
         return f"{containers:,} containers, more than {_MOST_CONTAINERS:,}"
     elements = 0

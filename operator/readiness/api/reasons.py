@@ -21,6 +21,9 @@ ONLY_NICE_TO_HAVE = "OnlyNiceToHaveMissing"  # only checks of severity Nice have
 # events on workloads
 NOT_PRODUCTION_READY = "NotProductionReady"  # ProductionReady became False
 PRODUCTION_READY = "ProductionReady"  # ProductionReady became True
+EVIDENCE_EXPIRING = "EvidenceExpiring"  # evidence for the workload ends within 14 days
+EXEMPTION_EXPIRING = "ExemptionExpiring"  # an exemption of the workload ends within 14 days
+BREAK_GLASS_USED = "BreakGlassUsed"  # a workload got past Strict in an emergency
 
 # conditions of ReadinessPolicy: Accepted
 ACCEPTED = "Accepted"  # the policy can be used as written
@@ -31,9 +34,25 @@ AUDIT_ONLY = "AuditOnly"  # enforcement is Audit
 WARN_ONLY = "WarnOnly"  # enforcement is Warn
 NOT_YET_IN_FORCE = "NotYetInForce"  # enforceFrom is still to come
 NO_ADMISSION_WEBHOOK = "NoAdmissionWebhook"  # nothing refuses at admission in this cluster
+ENFORCED = "Enforced"  # violations of Must checks are refused at admission
 NOT_ACCEPTED = "NotAccepted"  # a policy that is not accepted enforces nothing
 
 # conditions of ReadinessExemption: Active
 IN_FORCE = "InForce"  # findings are accepted
 EXPIRED = "Expired"  # findings count again
 INVALID = "Invalid"  # the exemption can't be used as written
+
+# conditions of ReadinessEvidence: Current
+CURRENT = "Current"  # it counts
+NOT_YET_PERFORMED = "NotYetPerformed"  # performedAt is still to come
+OTHER_IMAGES = "OtherImages"  # every workload it is about runs other images than it is bound to
+# (else Expired or Invalid, as above)
+
+# conditions of ReadinessExemption and ReadinessEvidence: Expiring
+EXPIRES_SOON = "ExpiresSoon"  # it ends within 14 days
+NOBODY_AFFECTED = "NobodyAffected"  # so does it, but no workload relies on it
+NOT_SOON = "NotSoon"  # it ends later
+
+# conditions of ReadinessExemption: Unneeded
+NOTHING_TO_EXEMPT = "NothingToExempt"  # no finding is accepted by it
+FINDINGS_ACCEPTED = "FindingsAccepted"  # some are

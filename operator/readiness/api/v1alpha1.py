@@ -25,6 +25,11 @@ LABEL_KEY_PATTERN = (
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+ITEM_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+URL_PATTERN = r"^https?://[^\s/?#]+[^\s]*$"
+LEVEL_PATTERN = r"^[a-z]([a-z0-9]*)(-[a-z0-9]+)*$"
+NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$"
+DIGEST_PATTERN = r"^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$"
 
 # What a text that misses its pattern should have been, for messages.
 PATTERNS_IN_WORDS = {
@@ -34,6 +39,11 @@ PATTERNS_IN_WORDS = {
     POD_SECURITY_VERSION_PATTERN: "v1.25 or a newer version",
     LABEL_KEY_PATTERN: "a label key",
     LABEL_VALUE_PATTERN: "a label value",
+    ITEM_PATTERN: "the id of an item of the checklist, such as load-testing-performed",
+    URL_PATTERN: "a URL that begins with https:// or http://",
+    LEVEL_PATTERN: "the name of a service level, such as error-rate",
+    NUMBER_PATTERN: 'a number such as "0.001"',
+    DIGEST_PATTERN: "a digest such as sha256: with 64 hexadecimal digits",
 }
 
 _MAX_LIST = 256
@@ -54,9 +64,18 @@ def cel(rule: str, message: str, *, field: str = "") -> dict[str, Any]:
     return {"x-kubernetes-validations": [{"rule": rule, "message": message, **blame}]}
 
 
+def both(*schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return what several calls of `cel` say together."""
+    rules = [rule for schema in schemas for rule in schema["x-kubernetes-validations"]]
+    return {"x-kubernetes-validations": rules}
+
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=_MAX_NAME)]
 CheckId = Annotated[str, Field(pattern=CHECK_ID_PATTERN, max_length=100)]
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=24)]
+ItemId = Annotated[str, Field(pattern=ITEM_PATTERN, max_length=90)]
+Url = Annotated[str, Field(pattern=URL_PATTERN, max_length=2048)]
+UserName = Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]
 LabelKey = Annotated[str, Field(pattern=LABEL_KEY_PATTERN, max_length=317)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE_PATTERN, max_length=63)]
 
@@ -146,6 +165,12 @@ class Match(Model):
         description="Kinds of workloads. Absent: all three, and offline every kind that runs pods.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
+    from_stage: Literal["pre-launch", "launch", "live"] | None = Field(
+        default=None,
+        description="Only workloads that have come this far, by their label readiness.dev/stage: "
+        "pre-launch, launch, live, in this order. One without the label, or with another value, "
+        "counts as live. Absent: all workloads.",
+    )
 
 
 class CheckSetting(Model):
@@ -215,6 +240,83 @@ class CustomCheck(Model):
     )
 
 
+class EvidenceDemand(Model):
+    """An item of the checklist that a person has to answer for."""
+
+    item: ItemId = Field(
+        description="Id of the item; `readiness checklist` lists them. The check that stands for "
+        "it is evidence-<item>: exemptions name it so."
+    )
+    severity: Literal["Must", "Should", "Nice"] = Field(
+        description="Must decides ProductionReady; Should and Nice warn."
+    )
+    max_age: Duration | None = Field(
+        default=None,
+        description="How long after performedAt evidence counts at most, such as 90d. Absent: "
+        "until its own expiresAt.",
+    )
+    approval_required: bool | None = Field(
+        default=None,
+        description="Whether somebody other than its author has to approve evidence, in "
+        "approvedBy. Absent: false.",
+    )
+
+
+class Objective(Model):
+    """How good a service level has to be."""
+
+    operator: Literal["LessThan", "LessThanOrEqual", "GreaterThan", "GreaterThanOrEqual"] = Field(
+        description="How what is measured relates to the value."
+    )
+    value: Annotated[str, Field(pattern=NUMBER_PATTERN, max_length=32)] = Field(
+        description='The number to compare with, in quotes, such as "0.001".'
+    )
+
+
+class ServiceLevelDemand(Model):
+    """A service level that the controller measures in Prometheus."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            "has(self.minSamples) == has(self.samplesQuery)",
+            "must be set together with samplesQuery, which counts the samples",
+            field=".minSamples",
+        )
+    )
+
+    name: Annotated[str, Field(pattern=LEVEL_PATTERN, max_length=80)] = Field(
+        description="Names the service level, such as error-rate; items of the checklist refer to "
+        "it. The check that stands for it is service-level-<name>: exemptions name it so. Policies "
+        "that use the same name ask for the same service level, and the strictest counts."
+    )
+    severity: Literal["Must", "Should", "Nice"] = Field(
+        description="Must decides ProductionReady; Should and Nice warn."
+    )
+    query: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="PromQL whose value is the service level: one number. In it stand "
+        "$namespace, $workload and $kind for the workload, $window for the window, $pods for a "
+        "regular expression of the names of its pods, $namespace_regex and $workload_regex for "
+        "use with =~, and $$ for a dollar sign.",
+    )
+    objective: Objective = Field(description="How good it has to be.")
+    window: Duration = Field(description="What $window stands for, such as 7d.")
+    min_samples: int | None = Field(
+        default=None,
+        ge=1,
+        description="What samplesQuery has to return at least; with less the service level can't "
+        "be told. Absent: any value of the query counts.",
+    )
+    samples_query: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="PromQL that counts what the query stands on, such as the requests in the "
+        "window; for minSamples.",
+    )
+
+
 class BreakGlass(Model):
     """Who may get a workload past Strict in an emergency."""
 
@@ -239,8 +341,8 @@ class Strict(Model):
     existing_violations: Literal["Allow", "Deny"] | None = Field(
         default=None,
         description="What becomes of an update that leaves a violation in place: Allow lets it "
-        "pass with a warning, only what the update makes worse is refused; Deny refuses it. Absent: "
-        "Allow.",
+        "pass with a warning, only what the update makes worse is refused; Deny refuses it. "
+        "Absent: Allow.",
     )
     break_glass: BreakGlass | None = Field(
         default=None,
@@ -302,6 +404,18 @@ class ReadinessPolicySpec(Model):
         max_length=64,
         description="Checks of the policy's own, in CEL.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+    )
+    evidence: list[EvidenceDemand] | None = Field(
+        default=None,
+        max_length=_MAX_LIST,
+        description="Items of the checklist that a ReadinessEvidence has to answer.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["item"]},
+    )
+    service_levels: list[ServiceLevelDemand] | None = Field(
+        default=None,
+        max_length=32,
+        description="Service levels that the controller measures in Prometheus and judges.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     strict: Strict | None = Field(default=None, description="How enforcement Strict behaves.")
     exemptions: ExemptionRules | None = Field(
@@ -375,8 +489,8 @@ class ReadinessPolicyStatus(Model):
     )
 
 
-class ExemptedWorkloads(Model):
-    """Workloads an exemption is about: one by name, or several by their labels."""
+class TargetedWorkloads(Model):
+    """Workloads of the namespace: one by name, or several by their labels."""
 
     model_config = ConfigDict(
         json_schema_extra=cel(
@@ -396,7 +510,7 @@ class ExemptedWorkloads(Model):
 class ReadinessExemptionSpec(Model):
     """Which findings are accepted for which workloads, why, and until when."""
 
-    workloads: list[ExemptedWorkloads] = Field(
+    workloads: list[TargetedWorkloads] = Field(
         min_length=1,
         max_length=_MAX_LIST,
         description="Workloads of this namespace that the exemption is about.",
@@ -423,8 +537,15 @@ class ReadinessExemptionSpec(Model):
     expires_at: Moment = Field(description="From this second on the findings count again.")
 
 
+class ExemptedCounts(Model):
+    """What an exemption silences at present."""
+
+    workloads: int = Field(ge=0, description="Workloads with findings that it accepts.")
+    findings: int = Field(ge=0, description="Findings that it accepts.")
+
+
 class ReadinessExemptionStatus(Model):
-    """Whether the exemption is in force."""
+    """Whether the exemption is in force, and what it accepts."""
 
     observed_generation: int | None = Field(
         default=None, description="metadata.generation this status is about."
@@ -432,8 +553,115 @@ class ReadinessExemptionStatus(Model):
     conditions: list[StatusCondition] | None = Field(
         default=None,
         max_length=16,
-        description="Active: the exemption is in force.",
+        description="Active: the exemption is in force. Expiring: it ends within 14 days "
+        "and workloads rely on it. Unneeded: it accepts no finding; present only while in force.",
         json_schema_extra=CONDITION_LIST,
+    )
+    exempted: ExemptedCounts | None = Field(
+        default=None, description="How much it accepts at present."
+    )
+
+
+class ImageDigest(Model):
+    """The image that a container has to run."""
+
+    container: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        description="Name of the container."
+    )
+    digest: Annotated[str, Field(pattern=DIGEST_PATTERN, max_length=135)] = Field(
+        description="Digest that the image of the container has to name, such as sha256:..."
+    )
+
+
+class ReadinessEvidenceSpec(Model):
+    """What was done for an item of the checklist, for which workloads, by whom and until when."""
+
+    model_config = ConfigDict(
+        json_schema_extra=both(
+            cel(
+                "self.expiresAt > self.performedAt", "must be after performedAt", field=".expiresAt"
+            ),
+            cel(
+                "!has(self.approvedBy) || self.approvedBy != self.attestedBy",
+                "must be somebody other than attestedBy",
+                field=".approvedBy",
+            ),
+        )
+    )
+
+    item: ItemId = Field(
+        description="Id of the item of the checklist that it answers; `readiness checklist` lists "
+        "them and says which a person answers."
+    )
+    workloads: list[TargetedWorkloads] = Field(
+        min_length=1,
+        max_length=_MAX_LIST,
+        description="Workloads of this namespace that the evidence is about.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    statement: str = Field(
+        min_length=10,
+        max_length=4096,
+        description="What was done and what came out, for whoever reads it later.",
+    )
+    links: list[Url] | None = Field(
+        default=None,
+        max_length=32,
+        description="Where more can be read, such as the report of a test.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    performed_at: Moment = Field(description="When it was done.")
+    expires_at: Moment = Field(description="From this second on the evidence counts no more.")
+    attested_by: UserName = Field(
+        description="Who attests it: the user name, as `kubectl auth whoami` shows it, of whoever "
+        "creates or changes the evidence. The operator's webhook refuses any other."
+    )
+    approved_by: UserName | None = Field(
+        default=None,
+        description="Who approves it: the user name of somebody other than attestedBy, who adds "
+        "this field himself once the evidence is there. A change of the rest takes it away again.",
+    )
+    image_digests: list[ImageDigest] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Images the evidence is bound to: it does not count for a workload whose "
+        "containers run others, so that a new release asks for it again. Absent: any image.",
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["container"],
+        },
+    )
+
+
+class EvidenceWorkloads(Model):
+    """The workloads a piece of evidence is about."""
+
+    matched: int = Field(ge=0, description="Workloads it is about.")
+    served: int = Field(ge=0, description="Those it counts for: they run the images it names.")
+    names: list[str] | None = Field(
+        default=None,
+        max_length=20,
+        description="The workloads it counts for, such as deployment/web; at most 20.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class ReadinessEvidenceStatus(Model):
+    """Whether the evidence counts, and for which workloads."""
+
+    observed_generation: int | None = Field(
+        default=None, description="metadata.generation this status is about."
+    )
+    conditions: list[StatusCondition] | None = Field(
+        default=None,
+        max_length=16,
+        description="Current: the evidence counts. Expiring: it ends within 14 days and "
+        "workloads rely on it.",
+        json_schema_extra=CONDITION_LIST,
+    )
+    workloads: EvidenceWorkloads | None = Field(
+        default=None, description="The workloads it is about."
     )
 
 
@@ -464,3 +692,12 @@ class ReadinessExemption(BaseModel):
 
     metadata: ObjectMeta
     spec: ReadinessExemptionSpec
+
+
+class ReadinessEvidence(BaseModel):
+    """Answers an item of the checklist that no machine can see, for workloads of its namespace."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    metadata: ObjectMeta
+    spec: ReadinessEvidenceSpec

@@ -17,6 +17,7 @@ from readiness.checks.base import Scope
 from readiness.errors import FieldError
 from readiness.evaluate.evaluator import CheckResult, Report
 from readiness.evaluate.evidence import EvidenceParams, best, item_of
+from readiness.evaluate.service_levels import CHECK_PREFIX
 from readiness.model.evidence import Evidence, EvidenceIndex
 from readiness.model.moment import rfc3339
 from readiness.model.workload import ObjectRef, Workload
@@ -175,7 +176,8 @@ def standing(
     Args:
         report: what its policies' checks say of it.
         evidence: what evidence for it says, by the id of the item; what is left out is awaited.
-        service_levels: what was measured, by name; what is left out is not measured.
+        service_levels: what was measured, by name; of what is left out the report may say it, else
+            it is not measured.
         stage: leave out what has to hold later.
     """
     sources = _Sources(report, evidence, service_levels)
@@ -268,14 +270,19 @@ class _Sources:
                 )
 
     def _service_level(self, name: str) -> Part:
-        given = self._service_levels.get(name)
-        if given is None:
-            given = Given(State.UNKNOWN, "not measured")
+        given = self._service_levels.get(name) or self._measured(name)
         provider = {
             State.MISSING: Provider.DEVELOPER,
             State.UNKNOWN: Provider.PLATFORM_TEAM,
         }.get(given.state)
         return Part(AnswerKind.SERVICE_LEVEL, name, given.state, given.message, provider=provider)
+
+    def _measured(self, name: str) -> Given:
+        """Return what the check of a service level says, where a policy asks for it."""
+        for result in self._results.get(f"{CHECK_PREFIX}{name}", ()):
+            if result.result is not Result.SKIP or result.exempt:
+                return Given(_state_of(result), result.message)
+        return Given(State.UNKNOWN, "not measured")
 
     def _own_evidence(self, item: Item) -> Part:
         given = self._evidence.get(item.id, Given(State.AWAITING_EVIDENCE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +13,9 @@ import structlog
 from readiness.api import reasons
 from readiness.api.vocabulary import PRODUCTION_READY, Enforcement
 from readiness.controller.announcer import Announcer
+from readiness.controller.enforcement import EnforcementWatch
+from readiness.controller.own_kinds import OwnKinds, condition_of, write_own_status
+from readiness.controller.reports import KEY_KIND, NO_REPORTS, ReportKeeper, ReportSettings
 from readiness.controller.scoreboard import Scoreboard
 from readiness.controller.work_queue import Lane, WorkQueue
 from readiness.errors import ConflictError, NotFoundError
@@ -21,11 +24,12 @@ from readiness.evaluate.policy import Policy
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient, ResourceKind
 from readiness.kube.kinds import WORKLOADS
+from readiness.measure.monitor import DEFAULT_INTERVAL, ServiceLevelMonitor, Source
+from readiness.model.evidence import Evidence
 from readiness.model.snapshot import NEWEST_KNOWN_VERSION, Origin, Snapshot
 from readiness.model.workload import ObjectRef
 from readiness.publish.conditions import apply_conditions, condition_entries
 from readiness.publish.events import LONGEST_MESSAGE, EventRecorder, EventRegarding
-from readiness.publish.own_status import apply_own_status, with_times
 from readiness.report.conditions import ConditionState, agree, conditions_of
 from readiness.report.messages import not_ready_event, ready_event
 from readiness.telemetry.metrics import Metrics
@@ -49,44 +53,75 @@ _MANY = 100
 
 
 class Reconciler:
-    """Keeps every object true to the policies and exemptions in force.
+    """Keeps every object true to the policies, exemptions and evidence in force.
 
     Attributes:
-        rulebook: the policies and exemptions in force.
+        rulebook: the policies, exemptions and evidence in force.
         cache: the cluster as known.
         queue: what is to be brought up to date.
         scoreboard: the last report of every workload, counted.
+        own_kinds: what exemptions and evidence do, and their status.
+        enforcement: knows whether anything refuses at admission; to be run.
+        on_rules_changed: called when policies or exemptions in force changed.
+        service_levels: what is measured of workloads; to be run.
+        reports: keeps one report per workload; to be run unless they are off.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one call, in run.py
         self,
         client: KubeClient,
         recorder: EventRecorder,
         metrics: Metrics,
         *,
         operator_namespace: str,
-        kubernetes_version: tuple[int, int] = NEWEST_KNOWN_VERSION,
+        webhook_configuration: str = "",
+        prometheus: Source | None = None,
+        service_level_seconds: float = DEFAULT_INTERVAL,
+        reports: ReportSettings = NO_REPORTS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._metrics = metrics
         self._clock = clock
-        self.kubernetes_version = kubernetes_version
+        self.kubernetes_version = NEWEST_KNOWN_VERSION
         self.queue: WorkQueue[ObjectRef] = WorkQueue()
+        self.queue.accepting = False
         self.cache = ClusterCache(self._touched, self._manifest_changed)
         self.scoreboard = Scoreboard()
         self.announcer = Announcer(_SETTLE_SECONDS)
         self.rulebook = Rulebook(
-            operator_namespace, self._policy_changed, self._exemptions_changed
+            operator_namespace,
+            self._policy_changed,
+            self._exemptions_changed,
+            self._evidence_changed,
         )
         self.policies = self.rulebook.policies
+        self.on_rules_changed: Callable[[], None] = lambda: None
+        self.own_kinds = OwnKinds(client, recorder, self.rulebook, self.cache, self.queue, clock)
+        self.enforcement = EnforcementWatch(
+            client, webhook_configuration, self._enforcement_changed
+        )
+        self.service_levels = ServiceLevelMonitor(
+            prometheus, self._touched, interval=service_level_seconds, clock=clock
+        )
+        self.reports = ReportKeeper(client, self.cache, self.queue, self._verdict, clock, reports)
         self._written: dict[ObjectRef, float] = {}
         self._unknown_past: set[ObjectRef] = set()
+        # Workloads whose first measurement is still to come: what sums up workloads waits for them.
+        self._unmeasured: set[ObjectRef] = set()
 
     def begin(self) -> None:
-        """Take note of what was there before this process: call when everything has been listed."""
+        """Begin with everything there is: call when it has been listed and is to be kept true.
+
+        Until then changes only reach the cache. A replica that stands by would otherwise collect
+        what the one that writes has long dealt with.
+        """
         self._unknown_past = {ref for ref in self.cache.workloads if ref.kind == "StatefulSet"}
+        self.queue.accepting = True
+        for key in self.rulebook.manifests:
+            self.queue.add(key, Lane.LAST)
+        self._touched(set(self.cache.workloads))
 
     # What changed, and who has to be looked at again.
 
@@ -99,10 +134,11 @@ class Reconciler:
         self, kind: ResourceKind, namespace: str, name: str, manifest: dict[str, Any] | None
     ) -> None:
         key = self.rulebook.put(kind, namespace, name, manifest)
-        self.queue.add(key, Lane.LAST if kind == kinds.POLICIES else Lane.URGENT)
+        self.queue.add(key, Lane.LAST)
 
     def _policy_changed(self, old: Policy | None, new: Policy | None) -> None:
         """Look again at what a policy was or is about."""
+        self.on_rules_changed()
         for ref, observed in self.cache.workloads.items():
             record = observed.record
             labels = self.cache.namespace_labels(ref.namespace)
@@ -111,17 +147,30 @@ class Reconciler:
                 for policy in (old, new)
             ):
                 self.queue.add(ref, Lane.BULK)
-        if (old.custom_checks if old else frozenset()) != (
-            new.custom_checks if new else frozenset()
-        ):
+        if _about_exemptions(old) != _about_exemptions(new):
             for key in self.rulebook.manifests:
                 if key.kind == "ReadinessExemption":
-                    self.queue.add(key)
+                    self.queue.add(key, Lane.LAST)
+
+    def _enforcement_changed(self) -> None:
+        for policy in self.policies:
+            self.queue.add(policy_key(policy.name), Lane.LAST)
 
     def _exemptions_changed(self, namespace: str) -> None:
         """Look again at what the exemptions of a namespace may be about."""
+        self.on_rules_changed()
         for ref in self.cache.inventory.workloads_in(namespace):
             self.queue.add(ref)
+
+    def _evidence_changed(self, old: Evidence | None, new: Evidence | None) -> None:
+        """Look again at what evidence was or is about."""
+        of_namespace = old or new
+        if of_namespace is None:
+            return
+        for ref in self.cache.inventory.workloads_in(of_namespace.namespace):
+            labels = self.cache.workloads[ref].record.labels
+            if any(e is not None and e.concerns(ref, labels) for e in (old, new)):
+                self.queue.add(ref)
 
     # Bringing one object up to date.
 
@@ -134,8 +183,14 @@ class Reconciler:
         try:
             if key.kind == "ReadinessPolicy":
                 await self._reconcile_policy(key)
+            elif self._waits_for_measurements(key):
+                self.queue.add_after(key, _POLICY_STATUS_SECONDS, Lane.LAST)
             elif key.kind == "ReadinessExemption":
-                await self._reconcile_exemption(key)
+                await self.own_kinds.reconcile_exemption(key)
+            elif key.kind == "ReadinessEvidence":
+                await self.own_kinds.reconcile_evidence(key)
+            elif key.kind == KEY_KIND:
+                await self.reports.reconcile(key)
             else:
                 await self._reconcile_workload(key)
         except NotFoundError:
@@ -145,13 +200,27 @@ class Reconciler:
             # Deleted and created again meanwhile: the new object comes with an event of its own.
             logger.debug("object replaced", object=str(key))
 
+    def _waits_for_measurements(self, key: ObjectRef) -> bool:
+        """Return whether an object says what it does for workloads that are yet to be judged."""
+        return key.kind in ("ReadinessExemption", "ReadinessEvidence") and any(
+            ref.namespace == key.namespace for ref in self._unmeasured
+        )
+
     async def _reconcile_workload(self, ref: ObjectRef) -> None:
         observed = self.cache.workloads.get(ref)
         if observed is None or observed.deleting:
             self._forget(ref)
             return
         report = self.judge(ref, observed)
+        patience = self.service_levels.patience(ref)
+        if patience:  # no verdict is made unknown because the first measurement is still to come
+            self._unmeasured.add(ref)
+            self.queue.add_after(ref, patience + _A_MOMENT)
+            return
+        self._unmeasured.discard(ref)
         self._policies_dirty(self.scoreboard.update(report))
+        self.own_kinds.workload_judged(ref, observed, report)
+        self.reports.judged(ref, observed, report)
         wanted = conditions_of(report)
         before = self._verdict_before(ref, observed)
         if not agree(observed.conditions, wanted):
@@ -168,19 +237,22 @@ class Reconciler:
         labels = self.cache.namespace_labels(ref.namespace)
         policies = self.policies.matching(ref, record.labels, labels)
         if not policies:
+            self.service_levels.want(ref, ())
             return Report(ref, (), ())
+        effective = self.policies.effective(policies, now)
+        self.service_levels.want(ref, effective.measured)
         snapshot = Snapshot(
             self.cache.inventory,
             now,
             Origin.CLUSTER,
             self.kubernetes_version,
             self.cache.unavailable,
+            evidence=self.rulebook.evidence,
+            measurements=self.service_levels,
         )
         exemptions = self.rulebook.exemptions_in(ref.namespace)
         started = time.perf_counter()
-        report = evaluate(
-            observed.workload(), snapshot, self.policies.effective(policies, now), exemptions
-        )
+        report = evaluate(observed.workload(), snapshot, effective, exemptions)
         self._metrics.evaluation_seconds.observe(time.perf_counter() - started)
         for result in report.results:
             if result.crashed:
@@ -193,11 +265,20 @@ class Reconciler:
             self.queue.add_after(ref, wait + _A_MOMENT)
         return report
 
+    def _verdict(self, ref: ObjectRef, observed: Observed) -> Report | None:
+        """Return the report of a workload; None while its first measurement is still to come."""
+        report = self.judge(ref, observed)
+        return None if self.service_levels.patience(ref) else report
+
     def _forget(self, ref: ObjectRef) -> None:
         self._written.pop(ref, None)
         self._unknown_past.discard(ref)
         self.announcer.forget(ref)
+        self._unmeasured.discard(ref)
+        self.service_levels.want(ref, ())
         self._policies_dirty(self.scoreboard.remove(ref))
+        self.own_kinds.workload_gone(ref)
+        self.reports.forget(ref)
 
     def _policies_dirty(self, names: set[str]) -> None:
         for name in names:
@@ -264,7 +345,16 @@ class Reconciler:
         if manifest is None:
             return
         wanted = self._policy_status(key.name, manifest["metadata"].get("generation") or 0)
-        await self._write_own_status(kinds.POLICIES, key, manifest, wanted)
+        if self._unmeasured:  # counted anew once they are judged; until then the old counts stand
+            before = manifest.get("status") or {}
+            for field in ("workloads", "failing"):
+                wanted.pop(field, None)
+                if field in before:
+                    wanted[field] = before[field]
+            self.queue.add_after(key, _POLICY_STATUS_SECONDS, Lane.LAST)
+        await write_own_status(
+            self._client, self.rulebook, kinds.POLICIES, key, wanted, self._clock()
+        )
 
     def _policy_status(self, name: str, generation: int) -> dict[str, Any]:
         error = self.rulebook.policy_errors.get(name)
@@ -282,13 +372,13 @@ class Reconciler:
         else:
             now = self._clock()
             status["enforcement"] = str(policy.enforcement_at(now))
-            enforced = _enforced(policy, now)
+            enforced = self._enforced(policy, now)
             if policy.enforce_from is not None and policy.enforce_from > now:
                 wait = (policy.enforce_from - now).total_seconds()
                 self.queue.add_after(policy_key(name), wait + _A_MOMENT, Lane.LAST)
         status["conditions"] = [
-            _condition("Accepted", accepted, generation),
-            _condition("Enforced", enforced, generation),
+            condition_of("Accepted", *accepted, generation),
+            condition_of("Enforced", *enforced, generation),
         ]
         counts = self.scoreboard.counts(name)
         status["workloads"] = {
@@ -303,66 +393,20 @@ class Reconciler:
             status["failing"] = [{"check": id, "workloads": number} for id, number in failing]
         return status
 
-    async def _reconcile_exemption(self, key: ObjectRef) -> None:
-        manifest = self.rulebook.manifests.get(key)
-        if manifest is None:
-            return
-        generation = manifest["metadata"].get("generation") or 0
-        error = self.rulebook.exemption_errors.get(key)
-        exemption = self.rulebook.exemption(key)
-        if exemption is None:
-            active = ("False", reasons.INVALID, str(error))
-        else:
-            now = self._clock()
-            until = exemption.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            if now < exemption.expires_at:
-                active = ("True", reasons.IN_FORCE, f"findings are accepted until {until}")
-                self.queue.add_after(key, (exemption.expires_at - now).total_seconds() + _A_MOMENT)
-            else:
-                active = ("False", reasons.EXPIRED, f"expired at {until}; findings count again")
-        wanted = {
-            "observedGeneration": generation,
-            "conditions": [_condition("Active", active, generation)],
-        }
-        await self._write_own_status(kinds.EXEMPTIONS, key, manifest, wanted)
-
-    async def _write_own_status(
-        self,
-        kind: ResourceKind,
-        key: ObjectRef,
-        manifest: dict[str, Any],
-        wanted: Mapping[str, Any],
-    ) -> None:
-        status = with_times(manifest.get("status") or {}, wanted, self._clock())
-        if status is None:
-            return
-        stored = await apply_own_status(self._client, kind, manifest, status)
-        if key in self.rulebook.manifests:
-            self.rulebook.manifests[key] = stored
+    def _enforced(self, policy: Policy, now: datetime) -> tuple[str, str, str]:
+        """Return status, reason and message of the Enforced condition."""
+        if policy.enforcement is Enforcement.AUDIT:
+            return "False", reasons.AUDIT_ONLY, "enforcement is Audit: findings are reported only"
+        if policy.enforcement is Enforcement.WARN:
+            return "False", reasons.WARN_ONLY, "enforcement is Warn: nothing is refused"
+        if policy.enforcement_at(now) is not Enforcement.STRICT and policy.enforce_from is not None:
+            moment = policy.enforce_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return "False", reasons.NOT_YET_IN_FORCE, f"enforced from {moment} on"
+        if self.enforcement.enforced:
+            return "True", reasons.ENFORCED, self.enforcement.explanation
+        return "False", reasons.NO_ADMISSION_WEBHOOK, self.enforcement.explanation
 
 
-def _condition(type_: str, state: tuple[str, str, str], generation: int) -> dict[str, Any]:
-    status, reason, message = state
-    return {
-        "type": type_,
-        "status": status,
-        "observedGeneration": generation,
-        "reason": reason,
-        "message": message,
-    }
-
-
-def _enforced(policy: Policy, now: datetime) -> tuple[str, str, str]:
-    """Return status, reason and message of the Enforced condition."""
-    if policy.enforcement is Enforcement.AUDIT:
-        return "False", reasons.AUDIT_ONLY, "enforcement is Audit: findings are reported only"
-    if policy.enforcement is Enforcement.WARN:
-        return "False", reasons.WARN_ONLY, "enforcement is Warn: nothing is refused"
-    if policy.enforcement_at(now) is not Enforcement.STRICT and policy.enforce_from is not None:
-        moment = policy.enforce_from.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "False", reasons.NOT_YET_IN_FORCE, f"enforced from {moment} on"
-    return (
-        "False",
-        reasons.NO_ADMISSION_WEBHOOK,
-        "no admission webhook of this operator runs here: findings are reported and not refused",
-    )
+def _about_exemptions(policy: Policy | None) -> tuple[object, ...]:
+    """Return what of a policy the status of an exemption depends on."""
+    return () if policy is None else (policy.custom_checks, policy.max_exemption)

@@ -23,7 +23,7 @@ class _Entry:
     policies: tuple[str, ...]
     readiness: Readiness
     failing: frozenset[str]
-    results: tuple[ResultKey, ...]
+    results: frozenset[ResultKey]
 
 
 class Scoreboard:
@@ -31,8 +31,9 @@ class Scoreboard:
 
     def __init__(self) -> None:
         self._entries: dict[ObjectRef, _Entry] = {}
-        # Workloads of a namespace mostly fail the same checks: their keys are kept once.
-        self._shared: dict[ResultKey, ResultKey] = {}
+        # Workloads of a namespace mostly fail the same checks: what is kept of them is kept once,
+        # with the number of workloads it stands for.
+        self._shared: dict[_Entry, tuple[_Entry, int]] = {}
         self._readiness: dict[str, Counter[Readiness]] = defaultdict(Counter)
         self._failing: dict[str, Counter[str]] = defaultdict(Counter)
         self.results: Counter[ResultKey] = Counter()
@@ -45,27 +46,20 @@ class Scoreboard:
             report.policies,
             report.readiness,
             frozenset(r.check.id for r in report.results if r.counts),
-            tuple(
-                self._shared.setdefault(key, key)
-                for key in {
-                    (ref.namespace, r.check.id, r.severity.value, _word(r.result, exempt=r.exempt))
-                    for r in report.results
-                    if r.exempt or r.result not in _UNEXPORTED
-                }
+            frozenset(
+                (ref.namespace, r.check.id, r.severity.value, _word(r.result, exempt=r.exempt))
+                for r in report.results
+                if r.exempt or r.result not in _UNEXPORTED
             ),
         )
-        old = self._entries.get(ref)
-        if old is not None and (old.policies, old.readiness, old.failing, set(old.results)) == (
-            entry.policies,
-            entry.readiness,
-            entry.failing,
-            set(entry.results),
-        ):
+        if self._entries.get(ref) == entry:
             return set()
         changed = self.remove(ref)
         if not entry.policies:
             return changed
-        self._entries[ref] = entry
+        shared, number = self._shared.get(entry, (entry, 0))
+        self._shared[shared] = shared, number + 1
+        self._entries[ref] = shared
         self._count(ref, entry, 1)
         return changed | set(entry.policies)
 
@@ -74,6 +68,9 @@ class Scoreboard:
         old = self._entries.pop(ref, None)
         if old is None:
             return set()
+        _, number = self._shared.pop(old)
+        if number > 1:
+            self._shared[old] = old, number - 1
         self._count(ref, old, -1)
         return set(old.policies)
 
@@ -84,8 +81,6 @@ class Scoreboard:
                 _add(self._failing[policy], check, step)
         for key in entry.results:
             _add(self.results, key, step)
-            if key not in self.results:
-                self._shared.pop(key, None)
         _add(self.workloads, (ref.namespace, entry.readiness), step)
 
     def counts(self, policy: str) -> Counter[Readiness]:

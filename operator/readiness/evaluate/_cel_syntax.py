@@ -28,7 +28,6 @@ class Node:
         children: of a select its operand; of a call target and arguments; of a loop its range.
         body: of a loop: what is evaluated for every element.
         tested: of a select, whether it stands in has().
-        member: of a call, whether the first child is its target.
         collects: of a loop, whether it makes a list, as map and filter do.
         transform: of a loop made by map: what goes into the list; None for other loops.
     """
@@ -42,7 +41,6 @@ class Node:
     children: tuple[Node, ...] = ()
     body: tuple[Node, ...] = ()
     tested: bool = False
-    member: bool = False
     collects: bool = False
     transform: Node | None = None
 
@@ -109,7 +107,6 @@ class _Reader:
                 name=_text(call, 2),
                 children=(*self.nodes(call, 1), *self.nodes(call, 3)),
                 overloads=self.overloads.get(id, ()),
-                member=1 in call,
                 **at,
             )
         if 7 in message:

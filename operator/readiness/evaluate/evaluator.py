@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from readiness.api.vocabulary import Result, Severity
-from readiness.checks.base import CannotTell, Check, Finding, Fix, Outcome, Skip
+from readiness.checks.base import CannotTell, Check, Finding, Fix, Outcome, Rule, Skip
 from readiness.errors import FieldError
 from readiness.evaluate.exemptions import Exemption, exemptions_of
 from readiness.evaluate.policy import EffectiveCheck, EffectivePolicy, Policy, Variant
 from readiness.model.duration import after
+from readiness.model.moment import rfc3339
 from readiness.model.snapshot import Origin, Snapshot
 from readiness.model.workload import ObjectRef, Workload
 
@@ -34,6 +37,7 @@ class CheckResult(NamedTuple):
         path: the field; empty where there is none.
         container: name of the container; empty where it is about the workload.
         exempt: whether an exemption silences the finding (the result is then skip).
+        exempted_by: name of that exemption.
         policy: the policy that asks for the check.
         waits_until: end of the grace period that turned a failure into a warning; else None.
         crashed: whether the check itself failed, a bug of it.
@@ -53,6 +57,7 @@ class CheckResult(NamedTuple):
     crashed: bool = False
     fix: Fix | None = None
     refused_by: tuple[Policy, ...] = ()
+    exempted_by: str = ""
 
     @property
     def counts(self) -> bool:
@@ -60,8 +65,7 @@ class CheckResult(NamedTuple):
         return self.result in (Result.FAIL, Result.WARN) and self.waits_until is None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What the policies' checks say of one workload.
 
     Attributes:
@@ -104,33 +108,101 @@ def evaluate(
     moments += [end for e in applicable if (end := e.ends(policy.max_exemption)) > snapshot.now]
     results: list[CheckResult] = []
     noted = len(snapshot.moments)
-    for effective in policy.checks:
-        variant, outcome = _worst(workload, snapshot, effective)
-        check, severity = effective.check, effective.severity
-        if isinstance(outcome, Skip):
-            result = CheckResult(check, severity, Result.SKIP, variant.policy, outcome.reason)
-        elif isinstance(outcome, CannotTell):
-            result = CheckResult(
-                check,
-                severity,
-                Result.ERROR,
-                variant.policy,
-                outcome.reason,
-                crashed=outcome.crashed,
-            )
-        elif not outcome:
-            result = CheckResult(check, severity, Result.PASS, variant.policy)
+    # What happens 80 times for each workload is written out here, without a call (profiled).
+    for step in _steps(policy, workload.kind.kind):
+        asked = step.asked[0]
+        if len(step.asked) == 1:
+            try:
+                outcome = asked.rule(workload, snapshot, asked.params)
+            except Exception as error:  # noqa: BLE001 - a bug in one check must not stop the others
+                outcome = _failed(error)
         else:
-            waits_until = _grace_ends(workload, snapshot, effective)
-            results += [
-                _judge(finding, snapshot, policy, effective, variant, applicable, waits_until)
+            asked, outcome = _worst(workload, snapshot, step.asked)
+        if not outcome:
+            results.append(asked.passed)
+        elif isinstance(outcome, _NO_FINDINGS):
+            results.append(_without_finding(asked, outcome))
+        else:
+            waits_until = _grace_ends(workload, snapshot, step.effective)
+            found = [
+                _judge(finding, snapshot, policy, step.effective, asked, applicable, waits_until)
                 for finding in outcome
             ]
-            continue
-        results.append(result)
+            results += found
+            moments += [r.waits_until for r in found if r.waits_until is not None]
     moments += snapshot.moments[noted:]
-    moments += {r.waits_until for r in results if r.waits_until is not None}
     return Report(workload.ref, policy.policies, tuple(results), min(moments, default=None))
+
+
+_NO_FINDINGS = (Skip, CannotTell)
+
+
+class _Asked(Struct, frozen=True, eq=False):
+    """One way a check is asked for, ready to be run on workloads of one kind.
+
+    Attributes:
+        passed: the result when it passes, the same object for all workloads.
+    """
+
+    rule: Rule
+    params: Any
+    variant: Variant
+    passed: CheckResult
+
+
+class _Step(Struct, frozen=True, eq=False):
+    """A check of a policy, ready to be run on workloads of one kind."""
+
+    effective: EffectiveCheck
+    asked: tuple[_Asked, ...]
+
+
+def _steps(policy: EffectivePolicy, kind: str) -> Sequence[_Step]:
+    """Return the checks of a policy, made ready once for all workloads of a kind."""
+    steps: Sequence[_Step] | None = policy.prepared.get(kind)
+    if steps is None:
+        steps = policy.prepared[kind] = tuple(_step(effective, kind) for effective in policy.checks)
+    return steps
+
+
+def _step(effective: EffectiveCheck, kind: str) -> _Step:
+    check = effective.check
+    rule = check.rule_for(kind)
+    asked = tuple(
+        _Asked(
+            rule,
+            check.default_params if variant.params is None else variant.params,
+            variant,
+            CheckResult(check, effective.severity, Result.PASS, variant.policy),
+        )
+        for variant in effective.variants
+    )
+    return _Step(effective, asked)
+
+
+def _failed(error: Exception) -> CannotTell:
+    """Return what it means that a check raised an error: the manifest is at fault, or the check."""
+    if isinstance(error, FieldError):
+        return CannotTell(str(error))
+    return CannotTell(f"the check crashed: {type(error).__name__}: {error}", crashed=True)
+
+
+def _without_finding(asked: _Asked, outcome: Skip | CannotTell) -> CheckResult:
+    """Return the result of a check that does not apply or could not look."""
+    if isinstance(outcome, Skip):
+        return _skipped(asked, outcome.reason)
+    return asked.passed._replace(
+        result=Result.ERROR, message=outcome.reason, crashed=outcome.crashed
+    )
+
+
+@lru_cache(maxsize=4096)
+def _skipped(asked: _Asked, reason: str) -> CheckResult:
+    """Return the result of a check that does not apply, the same object for all workloads.
+
+    Four results of five are passes and skips: of 1,000 workloads they took 10 MB (measured).
+    """
+    return asked.passed._replace(result=Result.SKIP, message=reason)
 
 
 def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
@@ -138,7 +210,7 @@ def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
     snapshot: Snapshot,
     policy: EffectivePolicy,
     effective: EffectiveCheck,
-    variant: Variant,
+    asked: _Asked,
     exemptions: Sequence[Exemption],
     waits_until: datetime | None,
 ) -> CheckResult:
@@ -147,32 +219,33 @@ def _judge(  # noqa: PLR0913, PLR0917 - one call, in the loop above
         effective.check,
         effective.severity,
         Result.FAIL if effective.severity is Severity.MUST else Result.WARN,
-        variant.policy,
+        asked.variant.policy,
         finding.message,
         finding.path,
         finding.container,
         fix=finding.fix,
-        refused_by=variant.refused_by,
+        refused_by=asked.variant.refused_by,
     )
-    exemption = _exemption(finding, snapshot, policy, effective, exemptions)
-    if exemption is not None:
-        return _exempt(found, exemption, policy)
+    if exemptions:
+        exemption = _exemption(finding, snapshot, policy, effective, exemptions)
+        if exemption is not None:
+            return _exempt(found, exemption, policy)
     return found if waits_until is None else _waiting(found, waits_until)
 
 
 def _worst(
-    workload: Workload, snapshot: Snapshot, effective: EffectiveCheck
-) -> tuple[Variant, Outcome]:
+    workload: Workload, snapshot: Snapshot, all_asked: Sequence[_Asked]
+) -> tuple[_Asked, Outcome]:
     """Return the worst outcome over all parameters asked for, and who asked.
 
     Findings are worse than not being able to tell, which is worse than skipping; passing is best.
     """
-    if len(effective.variants) == 1:
-        only = effective.variants[0]
-        return only, _run(effective.check, workload, snapshot, only)
-    worst: tuple[int, Variant, Outcome] | None = None
-    for variant in effective.variants:
-        outcome = _run(effective.check, workload, snapshot, variant)
+    worst: tuple[int, _Asked, Outcome] | None = None
+    for asked in all_asked:
+        try:
+            outcome = asked.rule(workload, snapshot, asked.params)
+        except Exception as error:  # noqa: BLE001 - a bug in one check must not stop the others
+            outcome = _failed(error)
         match outcome:
             case Skip():
                 rank = 1
@@ -181,18 +254,9 @@ def _worst(
             case _:
                 rank = 3 if outcome else 0
         if worst is None or rank > worst[0]:
-            worst = (rank, variant, outcome)
+            worst = (rank, asked, outcome)
     assert worst is not None  # noqa: S101 - a check in a policy has at least one variant
     return worst[1], worst[2]
-
-
-def _run(check: Check, workload: Workload, snapshot: Snapshot, variant: Variant) -> Outcome:
-    try:
-        return check.run(workload, snapshot, variant.params)
-    except FieldError as error:
-        return CannotTell(str(error))
-    except Exception as error:  # noqa: BLE001 - a bug in one check must not stop the others
-        return CannotTell(f"the check crashed: {type(error).__name__}: {error}", crashed=True)
 
 
 def _grace_ends(
@@ -230,16 +294,16 @@ def _exemption(
 
 
 def _exempt(found: CheckResult, exemption: Exemption, policy: EffectivePolicy) -> CheckResult:
-    until = moment(exemption.ends(policy.max_exemption))
+    until = rfc3339(exemption.ends(policy.max_exemption))
     accepted = f'exempt until {until} by ReadinessExemption "{exemption.name}": {exemption.reason}'
-    return found._replace(result=Result.SKIP, message=f"{found.message} ({accepted})", exempt=True)
+    return found._replace(
+        result=Result.SKIP,
+        message=f"{found.message} ({accepted})",
+        exempt=True,
+        exempted_by=exemption.name,
+    )
 
 
 def _waiting(found: CheckResult, until: datetime) -> CheckResult:
-    message = f"{found.message} (counts from {moment(until)} on)"
+    message = f"{found.message} (counts from {rfc3339(until)} on)"
     return found._replace(result=Result.WARN, message=message, waits_until=until)
-
-
-def moment(time: datetime) -> str:
-    """Return a time as the API server writes it: `2026-12-01T00:00:00Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

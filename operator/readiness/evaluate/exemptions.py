@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from readiness.errors import FieldError
+from msgspec import Struct
+
 from readiness.model.duration import after
-from readiness.model.label_selector import LabelSelector
 from readiness.model.workload import Workload
+from readiness.model.workload_target import WorkloadTarget, concerns, readable_labels
 
 
-@dataclass(frozen=True, slots=True)
-class ExemptionTarget:
-    """Workloads by kind (None: any) and by name or selector."""
-
-    kind: str | None
-    name: str | None
-    selector: LabelSelector | None
-
-    def matches(self, workload: Workload) -> bool:
-        """Return whether the workload is meant."""
-        if self.kind is not None and workload.ref.kind != self.kind:
-            return False
-        if self.name is not None:
-            return workload.name == self.name
-        if self.selector is None:
-            return False
-        try:
-            return self.selector.matches(workload.labels)
-        except FieldError:  # labels that nobody can read accept nothing: the findings count
-            return False
-
-
-@dataclass(frozen=True, slots=True)
-class Exemption:
+class Exemption(Struct, frozen=True):
     """A ReadinessExemption that can be used.
 
     Attributes:
@@ -45,7 +22,7 @@ class Exemption:
 
     namespace: str
     name: str
-    targets: tuple[ExemptionTarget, ...]
+    targets: tuple[WorkloadTarget, ...]
     containers: frozenset[str] | None
     checks: frozenset[str]
     reason: str
@@ -60,8 +37,8 @@ class Exemption:
 
     def concerns(self, workload: Workload) -> bool:
         """Return whether it is about this workload, expired or not."""
-        return workload.namespace == self.namespace and any(
-            target.matches(workload) for target in self.targets
+        return workload.namespace == self.namespace and concerns(
+            self.targets, workload.ref, readable_labels(workload)
         )
 
     def covers(self, check_id: str, container: str) -> bool:

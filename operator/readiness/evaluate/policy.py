@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from readiness.api.vocabulary import ALWAYS_EXCLUDED_NAMESPACES, Category, Enforcement, Severity
 from readiness.checks.base import Check, Scope
@@ -19,8 +22,7 @@ DEFAULT_GRACE_PERIOD = timedelta(minutes=10)
 _ENFORCEMENT_RANK = {Enforcement.AUDIT: 0, Enforcement.WARN: 1, Enforcement.STRICT: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSetting:
+class CheckSetting(Struct, frozen=True):
     """What one policy asks of one check.
 
     Attributes:
@@ -34,8 +36,7 @@ class CheckSetting:
     enforce_from: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A policy that can be used: everything in it is parsed and checked.
 
     Attributes:
@@ -43,7 +44,9 @@ class Policy:
         kinds: kinds of workloads it is about; None means all.
         grace_period: how long a workload may wait for its companions under Strict.
         max_exemption: longest time an exemption may last; None means any.
-        custom_checks: which of the settings are about checks of the policy's own.
+        custom_checks: which of the settings are about checks of the policy's own: customChecks
+            and serviceLevels.
+        evidence: which of the settings are about items that a person has to answer for.
         denies_existing: whether Strict refuses an update for what was wrong before it too.
         break_glass: groups whose members may get a workload past Strict.
     """
@@ -61,6 +64,7 @@ class Policy:
     max_exemption: timedelta | None = None
     not_exemptable: frozenset[str] = frozenset()
     custom_checks: frozenset[str] = frozenset()
+    evidence: frozenset[str] = frozenset()
     denies_existing: bool = False
     break_glass: frozenset[str] = frozenset()
 
@@ -69,6 +73,7 @@ class Policy:
         setting = self.settings.get(check_id)
         return (
             setting is not None
+            and setting.check.scope is not Scope.MEASURED
             and setting.severity is Severity.MUST
             and self.enforcement_at(now) is Enforcement.STRICT
             and (setting.enforce_from is None or now >= setting.enforce_from)
@@ -132,8 +137,7 @@ def matches(
     return policy.workload_selector is None or policy.workload_selector.matches(labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """One way a check is asked for: all policies that ask with the same parameters together.
 
     Attributes:
@@ -148,8 +152,7 @@ class Variant:
     refused_by: tuple[Policy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveCheck:
+class EffectiveCheck(Struct, frozen=True):
     """What all matching policies together ask of one check.
 
     Attributes:
@@ -167,7 +170,7 @@ class EffectiveCheck:
     grace_period: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class EffectivePolicy:
     """What all policies that match a workload ask for together, at one moment.
 
@@ -175,7 +178,9 @@ class EffectivePolicy:
         policies: names of the policies, sorted.
         enforcement: the strictest in force.
         max_exemption: the shortest limit on exemptions; None means no limit.
+        measured: the service levels to measure: parameters of the checks of scope MEASURED.
         next_change: when enforceFrom of one of them comes next; None when all have come.
+        prepared: by kind of workload, what the evaluator has made of it, once for all workloads.
     """
 
     policies: tuple[str, ...]
@@ -183,6 +188,10 @@ class EffectivePolicy:
     enforcement: Enforcement
     max_exemption: timedelta | None
     next_change: datetime | None
+    measured: tuple[Any, ...] = ()
+    prepared: dict[str, Any] = dataclasses.field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
 
 def combine(policies: Iterable[Policy], now: datetime) -> EffectivePolicy:
@@ -204,23 +213,29 @@ def combine(policies: Iterable[Policy], now: datetime) -> EffectivePolicy:
         enforcement=max(enforcements, key=_ENFORCEMENT_RANK.__getitem__, default=Enforcement.AUDIT),
         max_exemption=min(limits, default=None),
         next_change=min(upcoming, default=None),
+        measured=tuple(
+            variant.params
+            for one in effective
+            if one.check.scope is Scope.MEASURED
+            for variant in one.variants
+        ),
     )
 
 
 def _asked_for(policies: list[Policy]) -> Mapping[str, Check]:
-    """Return all checks that policies may ask for: the catalogue and their custom checks.
+    """Return all checks that policies may ask for: the catalogue, custom checks, evidence.
 
     Of custom checks with one id the first policy by name says what category it is of.
     """
     catalogue = all_checks()
-    custom: dict[str, Check] = {}
+    further: dict[str, Check] = {}
     for policy in policies:
-        for id in policy.custom_checks:
-            custom.setdefault(id, policy.settings[id].check)
-    if not custom:
+        for id in policy.custom_checks | policy.evidence:
+            further.setdefault(id, policy.settings[id].check)
+    if not further:
         return catalogue
     categories = list(Category)
-    checks = [*catalogue.values(), *custom.values()]
+    checks = [*catalogue.values(), *further.values()]
     checks.sort(key=lambda check: (categories.index(check.category), check.id))
     return {check.id: check for check in checks}
 
@@ -256,8 +271,7 @@ def _combine_check(id: str, check: Check, asking: list[Policy], now: datetime) -
     )
 
 
-@dataclass(slots=True)
-class PolicySet:
+class PolicySet(Struct):
     """All policies in use, and what they ask of a workload.
 
     Attributes:
