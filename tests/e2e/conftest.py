@@ -87,7 +87,9 @@ def operator_kubeconfig(cluster: Cluster) -> Path:
 @pytest.fixture(scope="module")
 def shared_operator(operator_kubeconfig: Path) -> Iterator[OperatorProcess]:
     """One operator for the tests of a module; other modules have the cluster to themselves."""
-    process = OperatorProcess(operator_kubeconfig, "--qps", "0")
+    process = OperatorProcess(
+        operator_kubeconfig, "--qps", "0", "--webhook-configuration", "readiness-operator"
+    )
     yield process
     if process.running:
         assert process.stop() == 0

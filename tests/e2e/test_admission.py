@@ -448,22 +448,27 @@ def test_the_policy_says_whether_it_is_enforced(
 ) -> None:
     name = strict()
 
-    def enforced() -> tuple[str, str, str]:
+    def enforced() -> list[tuple[str, str, str]]:
         status = cluster.get("readinesspolicy", name).get("status", {})
-        (found,) = (c for c in status.get("conditions", []) if c["type"] == "Enforced")
-        return found["status"], found["reason"], found["message"]
+        return [
+            (c["status"], c["reason"], c["message"])
+            for c in status.get("conditions", [])
+            if c["type"] == "Enforced"
+        ]
 
     eventually(
         lambda: (
             enforced()
-            == (
-                "True",
-                "Enforced",
+            == [
                 (
-                    "violations of Must checks are refused at admission: "
-                    'ValidatingWebhookConfiguration "readiness-operator", failurePolicy Fail'
-                ),
-            )
+                    "True",
+                    "Enforced",
+                    (
+                        "violations of Must checks are refused at admission: "
+                        'ValidatingWebhookConfiguration "readiness-operator", failurePolicy Fail'
+                    ),
+                )
+            ]
         ),
         within=30,
     )

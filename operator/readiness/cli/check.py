@@ -66,8 +66,8 @@ Exit codes:
   0    everything was judged, nothing found at or over --fail-on
   1    findings at or over --fail-on
   2    wrong usage, or an input that could not be read: the rest was judged
-  3    a check that counts could not look, the cluster can't be reached, or helm
-       or kustomize is missing
+  3    a check that counts could not look, the cluster can't be reached, or
+       helm or kustomize is missing
 When several hold, 2 wins over 1, and 1 over 3.
 """
 
@@ -235,7 +235,7 @@ class _Found(Struct):
     """What was judged.
 
     Attributes:
-        names: what was looked at, for a person.
+        names: what was read, for a person; empty when nothing was: a cluster.
         inputs: with what went wrong.
         known: what was found in the tree to compare with.
     """
@@ -281,8 +281,7 @@ def _judge_cluster(
         click.echo(f"Error: {printable(str(error))}", err=True)
         raise click.exceptions.Exit(COULD_NOT_LOOK) from None
     run = judge_cluster(live, inputs, datetime.now(UTC), progress)
-    where = f"namespace {live.namespace}" if live.namespace else "the cluster"
-    return _Found([where], inputs, run)
+    return _Found([], inputs, run)
 
 
 class _Asked(Struct, frozen=True):
@@ -462,7 +461,7 @@ def report_problems(inputs: Inputs, names: Sequence[str]) -> None:
     """Write to standard error what could not be read or used."""
     for line in (*inputs.errors, *_shortened(inputs.warnings)):
         click.echo(printable(line), err=True)
-    if not inputs.workloads:
+    if names and not inputs.workloads:
         click.echo(f"no workload found in {', '.join(map(printable, names))}", err=True)
 
 

@@ -29,8 +29,8 @@ _EPILOG = """
 Examples:
   readiness doctor
   readiness doctor --operator-namespace platform
-  readiness doctor -o json | jq -r '.findings[] | select(.state == "fail").remedy'
-  readiness doctor --health-url http://127.0.0.1:8080     an operator on this machine
+  readiness doctor -o json | jq '.findings[] | select(.state == "fail")'
+  readiness doctor --health-url http://127.0.0.1:8080   an operator out of it
 
 \b
 Exit codes:
@@ -138,9 +138,9 @@ async def _examine(
     from readiness.kube.client import KubeClient, load_configuration
     from readiness.telemetry.logs import set_up_logs
 
-    set_up_logs("critical", "text")
     look = terminal_look()
     configuration = await load_configuration(kubeconfig, context)
+    set_up_logs("critical", "text")
     async with KubeClient(configuration, user_agent="readiness-cli") as client:
         async for finding in examine(client, installation, datetime.now(UTC)):
             findings.append(finding)

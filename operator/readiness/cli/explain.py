@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import click
 
+from readiness.checklist.service_levels import SERVICE_LEVELS
 from readiness.checks.base import Check
 from readiness.checks.registry import all_checks
 from readiness.cli.terminal import terminal_look
 from readiness.evaluate.evidence import evidence_checks
+from readiness.evaluate.service_levels import service_level_check
 from readiness.report.check_docs import SCOPES, kinds_of, parameters_of, severities_of
 from readiness.report.render_text import Look
 
@@ -31,7 +33,8 @@ def explain(check_id: str) -> None:
     CHECK is the id of a check, as `readiness checks` lists them, or the word for it in the reason
     of a condition.
     """
-    catalogue = {**all_checks(), **evidence_checks()}
+    levels = [service_level_check(level.name) for level in SERVICE_LEVELS]
+    catalogue = {**all_checks(), **evidence_checks(), **{check.id: check for check in levels}}
     by_reason = {check.reason: check for check in catalogue.values()}
     check = catalogue.get(check_id) or by_reason.get(check_id)
     if check is None:

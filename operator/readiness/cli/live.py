@@ -81,7 +81,6 @@ def look(scope: Scope, operator_namespace: str, policies: PolicySet | None) -> L
     Raises:
         ClusterError: when it can't be reached, or does not show what is needed.
     """
-    set_up_logs("critical", "text")  # what matters of it is said in the end
     rulebook = Rulebook(operator_namespace)
     watched = list(kinds.WATCHED)
     if policies is not None:
@@ -92,6 +91,7 @@ def look(scope: Scope, operator_namespace: str, policies: PolicySet | None) -> L
 
     async def listed() -> Live:
         configuration = await load_configuration(scope.kubeconfig, scope.context)
+        set_up_logs("critical", "text")  # what matters of it is said in the end
         async with KubeClient(configuration, user_agent="readiness-cli") as client:
             version = await client.server_version()
             cache = await list_cluster(client, rulebook, namespace, watched)
@@ -107,10 +107,9 @@ def _refuse_blindness(live: Live) -> None:
     unavailable = live.cache.unavailable
     reasons = [unavailable[kind] for kind in kinds.WORKLOADS if kind in unavailable]
     if reasons:
+        way_out = "ask for the ClusterRole view there" if live.namespace else "-n names one you may"
         where = f"namespace {live.namespace}" if live.namespace else "all namespaces"
-        raise ClusterError(
-            f"{'; '.join(reasons)} (in {where}): -n NAMESPACE looks at one you may see"
-        )
+        raise ClusterError(f"{'; '.join(reasons)} in {where}: {way_out}")
     reason = unavailable.get(_POLICIES, "")
     if reason.startswith("not allowed"):
         raise ClusterError(f"{reason}: name what to judge by with --policy")
@@ -133,6 +132,9 @@ def judge_cluster(live: Live, inputs: Inputs, now: datetime, progress: Progress)
         for reason in sorted(live.cache.unavailable.values())
         if reason.startswith("not allowed")
     ]
+    if not live.workloads:
+        where = f"namespace {live.namespace}" if live.namespace else "the cluster"
+        inputs.warnings.append(f"no workload found in {where}")
     with progress(live.workloads) as workloads:
         judged = [_judged(observed, live, now) for observed in workloads]
     return Run(

@@ -33,7 +33,10 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("readiness.cli.doctor:doctor", "Say what ails the operator, and what to do."),
     "explain": ("readiness.cli.explain:explain", "Say what a check finds, why, and how to fix it."),
     "fix": ("readiness.cli.fix:fix", "Change manifests where the fix is certain."),
-    "policy": ("readiness.cli.policy:policy", "Compile policies for the API server."),
+    "policy": (
+        "readiness.cli.policy:policy",
+        "Test policies, or compile them for the API server.",
+    ),
     "run": ("readiness.cli.run:run", "Run the operator."),
     "status": ("readiness.cli.status:status", "Show where the workloads of a cluster stand."),
     "uninstall": (

@@ -149,7 +149,7 @@ def write_file(name: str, text: str) -> None:
     Raises:
         InputError: when it can't be written; the old one is then as it was.
     """
-    import tempfile  # noqa: PLC0415 - it takes 3 ms, and most reports go to standard output
+    import tempfile  # it takes 3 ms, and most reports go to standard output
 
     data = text.encode("utf-8", "backslashreplace")
     target = Path(os.path.realpath(name))

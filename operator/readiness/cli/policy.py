@@ -22,6 +22,7 @@ from readiness.cli.judging import (
 from readiness.cli.judging import compile_policies as read_policies
 from readiness.cli.options import inputs_argument, namespace_option
 from readiness.cli.outputs import write_file
+from readiness.cli.policy_test import test
 from readiness.errors import InputError
 from readiness.evaluate.policy import PolicySet
 from readiness.gather.files import STDIN, read_sources
@@ -49,11 +50,18 @@ Exit codes:
 
 
 @click.group(
-    short_help="Compile policies for the API server.",
-    epilog="Example: readiness policy compile policy.yaml | kubectl apply -f -",
+    short_help="Test policies, or compile them for the API server.",
+    epilog="""\b
+Examples:
+  readiness policy test policies/
+  readiness policy compile policy.yaml | kubectl apply -f -
+""",
 )
 def policy() -> None:
     """Work with ReadinessPolicy manifests."""
+
+
+policy.add_command(test)
 
 
 def _version(

@@ -31,7 +31,7 @@ Examples:
   readiness status -n shop
   readiness status -A --watch
   readiness status -A -o wide
-  readiness status -A -o json | jq '.workloads[] | select(.ready == "False").name'
+  readiness status -A -o json | jq '.workloads[] | select(.ready == "False")'
 
 \b
 Exit codes:
@@ -93,11 +93,11 @@ async def _show(scope: Scope, output: str, *, watch: bool) -> None:
     from readiness.telemetry.logs import set_up_logs
     from readiness.watch.following import WorkloadCache, fill, follow
 
-    set_up_logs("critical", "text")
     namespace = scope.chosen_namespace()
     cache = WorkloadCache()
     kinds = list(WORKLOADS.values())
     configuration = await load_configuration(scope.kubeconfig, scope.context)
+    set_up_logs("critical", "text")
     async with KubeClient(configuration, user_agent="readiness-cli") as client:
         for kind in kinds:
             await fill(client, cache, kind, namespace)

@@ -42,7 +42,7 @@ def _suite(judged: Judged, fail_on: Severity | None) -> Element:
     by_check: dict[str, list[tuple[int, CheckResult]]] = {}
     for number, result in enumerate(judged.report.results):
         by_check.setdefault(result.check.id, []).append((number, result))
-    class_name = _xml_text(f"{ref.namespace}.{ref.kind}.{ref.name}")
+    class_name = xml_text(f"{ref.namespace}.{ref.kind}.{ref.name}")
     counts = dict.fromkeys(("failure", "error", "skipped"), 0)
     for check_id, numbered in by_check.items():
         test = SubElement(suite, "testcase", {"name": check_id, "classname": class_name})
@@ -51,8 +51,8 @@ def _suite(judged: Judged, fail_on: Severity | None) -> Element:
             if child.tag in counts:
                 counts[child.tag] += 1
     suite.attrib |= {
-        "name": _xml_text(workload_title(ref)),
-        **({"file": _xml_text(judged.file)} if judged.file else {}),
+        "name": xml_text(workload_title(ref)),
+        **({"file": xml_text(judged.file)} if judged.file else {}),
         "tests": str(len(by_check)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
@@ -71,7 +71,7 @@ def _outcome(
     failing = bool(found) and fail_on is not None and first.severity >= fail_on
     if failing:
         noun = plural(len(found), "finding", "findings", count=True)
-        yield _element(
+        yield element(
             "failure",
             "\n".join(f"{_place(judged, result)}: {result.message}" for result in found)
             + f"\n\nHow to fix: {first.check.remediation}",
@@ -79,12 +79,12 @@ def _outcome(
             message=found[0].message if len(found) == 1 else noun,
         )
     elif first.result is Result.ERROR:
-        yield _element("error", "", type=first.severity.value, message=first.message)
+        yield element("error", "", type=first.severity.value, message=first.message)
     elif not found and any(result.exempt for result in results):
         exempt = next(result for result in results if result.exempt)
-        yield _element("skipped", "", message=exempt.message)
+        yield element("skipped", "", message=exempt.message)
     elif first.result is Result.SKIP:
-        yield _element("skipped", "", message=first.message)
+        yield element("skipped", "", message=first.message)
     told = [
         f"{result.severity} {_place(judged, result)}: {result.message}"
         for number, result in numbered
@@ -98,7 +98,7 @@ def _outcome(
         if n in judged.known
     ]
     if told:
-        yield _element("system-out", "\n".join(told))
+        yield element("system-out", "\n".join(told))
 
 
 def _place(judged: Judged, result: CheckResult) -> str:
@@ -107,13 +107,14 @@ def _place(judged: Judged, result: CheckResult) -> str:
     return f"{judged.template or judged.file}:{judged.line_of(result)}"
 
 
-def _element(tag: str, text: str, **attributes: str) -> Element:
-    element = Element(tag, {name: _xml_text(value) for name, value in attributes.items()})
-    element.text = _xml_text(text) or None
-    return element
+def element(tag: str, text: str, **attributes: str) -> Element:
+    """Return an element with text and attributes that XML can hold."""
+    made = Element(tag, {name: xml_text(value) for name, value in attributes.items()})
+    made.text = xml_text(text) or None
+    return made
 
 
-def _xml_text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Return text that XML 1.0 can hold: other characters make the whole document unreadable."""
     return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
