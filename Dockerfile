@@ -10,7 +10,7 @@ WORKDIR /opt/source
 COPY requirements.txt requirements-build.txt ./
 # One environment without pip for the final image, and one that builds our own wheel.
 # The Kubernetes client comes with 120 MB of typed models and calls, loaded when asked for; the
-# operator asks for these three.
+# operator and `readiness status` ask for these.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/readiness && \
     /opt/build/bin/python -m pip install --require-hashes --only-binary :all: \
       -r requirements-build.txt && \
@@ -18,8 +18,9 @@ RUN python -m venv /opt/build && python -m venv --without-pip /opt/readiness && 
       --require-hashes --only-binary :all: -r requirements.txt && \
     find /opt/readiness/lib/python*/site-packages/kubernetes -type f -name '*.py' \
       '(' -path '*/client/api/*' -o -path '*/client/models/*' ')' ! -name __init__.py \
-      ! -name v1_managed_fields_entry.py ! -name v1_object_meta.py ! -name v1_owner_reference.py \
-      -delete
+      ! -name custom_objects_api.py ! -name 'v1_api_resource*.py' ! -name v1_delete_options.py \
+      ! -name v1_managed_fields_entry.py ! -name v1_object_meta.py \
+      ! -name v1_owner_reference.py ! -name v1_preconditions.py -delete
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 # The root file system is read-only where it runs, so bytecode is made here; checked by nothing, it

@@ -1,6 +1,6 @@
 # One word a target; each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup control-plane lint format generate test fuzz mutation judge demo bench clean
+.PHONY: help setup control-plane lint format generate test fuzz chaos mutation judge demo bench sbom clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,12 +23,13 @@ $(STAMP): requirements-dev.txt pyproject.toml
 control-plane: ## Build etcd, kube-apiserver & co. into .cache/control-plane/bin (Go; minutes, once)
 	@tools/control-plane/build.sh
 
-lint: setup ## Check style, types, layers, YAML and generated files
+lint: setup ## Check style, types, layers, YAML, Dockerfile and generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict .
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m tools.generate --check
 
 format: setup ## Format the code and mend what can be mended
@@ -42,7 +43,10 @@ test: setup control-plane ## Run all tests, those against a real API server incl
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 judge: setup control-plane ## Compare our verdicts with Kubernetes' on thousands of generated cases (minutes)
-	READINESS_JUDGE=full $(BIN)/python -m pytest tests/judge --capture=no -p no:randomly
+	READINESS_JUDGE=full $(BIN)/python -m pytest tests/judge tests/compiled_policies --capture=no -p no:randomly
+
+chaos: setup control-plane ## Break what is around the operator, in a dozen ways, and print what came of it (half an hour)
+	READINESS_CHAOS=full $(BIN)/python -m pytest tests/chaos --timeout 3600 --capture=no -p no:randomly
 
 fuzz: setup ## Look further for manifests that crash, hang or pass wrongly (READINESS_FUZZ_TIMES=20)
 	READINESS_FUZZ_TIMES=$${READINESS_FUZZ_TIMES:-20} $(BIN)/python -m pytest tests/fuzz --timeout 7200 --numprocesses auto
@@ -55,6 +59,9 @@ demo: setup control-plane ## Show the operator at work on a local control plane
 
 bench: setup control-plane ## Measure speed and memory, ratios from one run
 	@$(BIN)/python -m tools.bench
+
+sbom: setup ## Say what is in the image and under which licences, into dist/
+	@$(BIN)/python -m tools.image
 
 clean: ## Remove the environment and everything built
 	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

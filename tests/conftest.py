@@ -21,13 +21,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs the control plane; `--dist loadgroup` lets those tests share one."""
+    """Mark what needs the control plane.
+
+    `--dist loadgroup` keeps the tests of a module together, since they share operators and
+    webhooks; each worker has a control plane of its own, so modules run side by side.
+    """
     for item in items:
         if _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             continue
         item.add_marker(pytest.mark.cluster)
         if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+            item.add_marker(pytest.mark.xdist_group(f"cluster-{item.path.stem}"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

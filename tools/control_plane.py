@@ -127,7 +127,7 @@ def find_binaries(names: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-class _Supervised:
+class Supervised:
     """This side of the pipe to tools/supervisor.py; safe to use from several threads."""
 
     def __init__(self, directory: Path) -> None:
@@ -196,7 +196,7 @@ class ControlPlane:
     api_server_flags: Sequence[str] = ()
     patience: float = _PATIENCE
 
-    _supervised: _Supervised | None = field(default=None, init=False, repr=False)
+    _supervised: Supervised | None = field(default=None, init=False, repr=False)
     _binaries: dict[str, Path] = field(default_factory=dict, init=False, repr=False)
     _tokens: dict[str, str] = field(default_factory=dict, init=False, repr=False)
     _directory: Path = field(default=Path(), init=False, repr=False)
@@ -214,7 +214,7 @@ class ControlPlane:
         self._directory = Path(tempfile.mkdtemp(prefix="readiness-control-plane-"))
         self._port = 0
         try:
-            self._supervised = _Supervised(self._directory)
+            self._supervised = Supervised(self._directory)
             self._start_etcd()
             self._write_users()
             self.start_api_server()
@@ -444,7 +444,7 @@ class ControlPlane:
     # Components
 
     @property
-    def _supervisor(self) -> _Supervised:
+    def _supervisor(self) -> Supervised:
         if self._supervised is None:
             raise ControlPlaneError(_NOT_RUNNING)
         return self._supervised
@@ -601,7 +601,7 @@ class ControlPlane:
     def _on_free_port(self, name: str, start: Callable[[int], None]) -> None:
         for _ in range(_ATTEMPTS):
             try:
-                start(_free_port())
+                start(free_port())
             except _PortTakenError:
                 self._supervisor.call("end", name, 0)
                 self._log_file(name).unlink()
@@ -676,7 +676,8 @@ class ControlPlane:
         return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on just now."""
     for port in random.sample(_PORTS, 100):
         with socket.socket() as candidate:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

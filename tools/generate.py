@@ -1,4 +1,4 @@
-"""Writes every file that can be derived: CRDs from the models, pages from the checks.
+"""Writes every file that can be derived: CRDs from the models, pages from checks and checklist.
 
     python tools/generate.py            write them
     python tools/generate.py --check    exit 1 and print a diff when one is out of date
@@ -17,14 +17,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "operator"), str(ROOT)]  # so that it runs as a script
 
-from tools import check_pages, crd_manifests  # noqa: E402
+from tools import chart, check_pages, checklist_page, crd_manifests, requirements  # noqa: E402
 
 Files = dict[Path, str]
 
-GENERATORS = (crd_manifests.crds, check_pages.pages)
+GENERATORS = (
+    crd_manifests.crds,
+    check_pages.pages,
+    checklist_page.pages,
+    chart.files,
+    requirements.requirements,
+)
 # Folders that hold generated files alone: whatever else lies there is left over from a check or a
 # kind that is gone.
-OWNED = ((crd_manifests.FOLDER, "*.yaml"), (check_pages.FOLDER, "*.md"))
+OWNED = (
+    (crd_manifests.FOLDER, "*.yaml"),
+    (check_pages.FOLDER, "*.md"),
+    (chart.CRDS, "*.yaml"),
+    (chart.POLICIES, "*.yaml"),
+)
 
 
 def changes(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
@@ -38,6 +49,7 @@ def changes(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
     there = {
         path.relative_to(root) for folder, names in OWNED for path in (root / folder).glob(names)
     }
+    there |= {path for path in wanted if (root / path).exists()}
     for path in sorted(there | set(wanted)):
         old = (root / path).read_text(encoding="utf-8") if path in there else None
         new = wanted.get(path)

@@ -4,7 +4,12 @@ ReadinessError
 ├── FieldError            a field of a manifest holds a value of the wrong type or form
 ├── QuantityError         text that is not a Kubernetes quantity
 ├── InputError            a file that cannot be read as Kubernetes manifests
+├── ToolMissingError      a program that is needed, such as helm, is not installed
 ├── PolicyError           a policy that cannot be used as written
+├── ReviewError           an admission review that cannot be answered
+├── CertificateError      a certificate and key that cannot be served
+├── MeasureError          a service level that cannot be measured
+├── LostLeadershipError   this replica is not, or no longer, the one that writes
 └── ClusterError          the cluster cannot be reached or does not answer as it should
     ├── NotFoundError     the object or the kind does not exist (404)
     ├── ForbiddenError    the service account lacks a right (401, 403)
@@ -14,6 +19,7 @@ ReadinessError
 from __future__ import annotations
 
 import re
+from enum import Enum
 
 
 class ReadinessError(Exception):
@@ -45,6 +51,10 @@ class InputError(ReadinessError):
     """A file that cannot be read as Kubernetes manifests; the text begins with `file:line`."""
 
 
+class ToolMissingError(ReadinessError):
+    """A program that is needed is not installed; the text says which, and the way out."""
+
+
 class PolicyError(ReadinessError):
     """A policy that cannot be used as written.
 
@@ -55,6 +65,50 @@ class PolicyError(ReadinessError):
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class Blame(Enum):
+    """What a measurement failed for."""
+
+    ANSWER = "answer"  # there is an answer, and it is no number to judge by
+    QUERY = "query"  # no answer to this query; others may fare better
+    SERVER = "server"  # no query would fare better
+
+
+class MeasureError(ReadinessError):
+    """A service level that cannot be measured.
+
+    Attributes:
+        outcome: one word for the metrics.
+        blame: what it failed for.
+    """
+
+    def __init__(self, message: str, outcome: str, blame: Blame = Blame.ANSWER) -> None:
+        self.outcome = outcome
+        self.blame = blame
+        super().__init__(message)
+
+
+class LostLeadershipError(ReadinessError):
+    """This replica is not, or no longer, the one that writes."""
+
+
+class ReviewError(ReadinessError):
+    """An admission review that cannot be answered with a verdict.
+
+    Attributes:
+        status: the HTTP status code to answer with, always an error.
+        reason: one word for the metrics.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(message)
+
+
+class CertificateError(ReadinessError):
+    """A certificate and key that cannot be served; the text names the file at fault."""
 
 
 class ClusterError(ReadinessError):

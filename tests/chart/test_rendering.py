@@ -183,6 +183,10 @@ def test_arguments_follow_the_values(render: Render) -> None:
         "--leader-elect",
         "--lease-name=ready",
         "--webhook-configuration=ready",
+        "--prometheus-url=https://prometheus.monitoring.svc:9090",
+        "--service-level-interval=300",
+        "--prometheus-token-file=/prometheus/token/token",
+        "--prometheus-ca-file=/prometheus/ca/ca.crt",
         "--workers=4",
         "--qps=0",
         "--burst=2000000",
@@ -400,6 +404,10 @@ REFUSED = {
         "to where you publish docs/runbooks, with %s for the name of the alert, for example "
         "https://wiki.example.com/runbooks/%s"
     ),
+    "serviceLevels.secretName=prometheus": (
+        "serviceLevels.secretName and serviceLevels.caConfigMapName are for a Prometheus, but "
+        "serviceLevels.prometheusUrl is empty: set it, or leave the two empty"
+    ),
 }
 
 
@@ -504,3 +512,19 @@ def test_the_kind_of_reports_is_installed_on_demand(
     for crd in found:
         # Uninstalling must not delete the reports of other tools.
         assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_service_levels_are_measured_where_the_values_say(render: Render) -> None:
+    documents = render("everything")
+    egress = {"ports": [{"port": 9090, "protocol": "TCP"}]}
+
+    spec = pod_specs(documents)["ready-controller"]
+    mounts = {m["name"]: m["mountPath"] for m in spec["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    assert mounts["prometheus-token"] == "/prometheus/token"
+    assert mounts["prometheus-ca"] == "/prometheus/ca"
+    assert volumes["prometheus-token"]["secret"]["secretName"] == "prometheus"
+    assert volumes["prometheus-ca"]["configMap"]["name"] == "prometheus"
+    for component, may in (("controller", True), ("webhook", False)):
+        policy = named(documents, "NetworkPolicy", f"ready-{component}")
+        assert (egress in policy["spec"]["egress"]) is may

@@ -264,12 +264,12 @@ def test_ctrl_c_stops_everything() -> None:
 
 @pytest.mark.cluster
 def test_a_port_taken_meanwhile_is_given_up_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    choose = tools.control_plane._free_port
+    choose = tools.control_plane.free_port
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         choices = iter([port, choose(), port, choose()])
-        monkeypatch.setattr(tools.control_plane, "_free_port", lambda: next(choices))
+        monkeypatch.setattr(tools.control_plane, "free_port", lambda: next(choices))
 
         with ControlPlane(nodes=0, controllers=(), audit=False) as control_plane:
             assert control_plane.request("GET", "/readyz").status == 200

@@ -1,1 +1,1 @@
-"""The only code that writes to a cluster."""
+"""The only code that writes to a cluster, but for the Lease of controller/leader.py."""
