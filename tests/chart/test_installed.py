@@ -115,7 +115,7 @@ def test_uninstalling_takes_conditions_off_with_just_the_rights_of_its_hook(
         assert (result.returncode, result.stdout, result.stderr) == (
             0,
             "deployment/web -n default\n",
-            "conditions taken off 1 workload\n",
+            "conditions taken off 1 workload\n0 reports deleted\n",
         )
     finally:
         cluster.kubectl("delete", "-f", "-", stdin=yaml.safe_dump_all([workload, *rights]))

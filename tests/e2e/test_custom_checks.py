@@ -461,8 +461,10 @@ def test_custom_check_can_be_exempted_whichever_comes_first(
 
     def active() -> tuple[str, str]:
         found = cluster.get("-n", namespace, "readinessexemption/no-team")
-        (condition,) = found.get("status", {}).get("conditions", [{}])
-        return condition.get("status", ""), condition.get("reason", "")
+        for condition in found.get("status", {}).get("conditions", []):
+            if condition["type"] == "Active":
+                return condition["status"], condition["reason"]
+        return "", ""
 
     eventually(lambda: active() == ("False", "Invalid"))
     policy(

@@ -477,7 +477,7 @@ def test_a_full_etcd_stops_reports_until_there_is_room(
 
     control_plane.etcd("maintenance/alarm", {"action": "ACTIVATE", **alarm})
     try:
-        eventually(lambda: "database space exceeded" in operator.log)
+        eventually(lambda: "reports are not written" in operator.log, within=30)
     finally:
         control_plane.etcd("maintenance/alarm", {"action": "DEACTIVATE", **alarm})
 

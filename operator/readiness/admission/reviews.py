@@ -190,7 +190,9 @@ def fit_warnings(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _fit(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(text.split())
     if len(line) <= WARNING_LENGTH:
         return line
     cut = line[:WARNING_LENGTH]

@@ -35,7 +35,7 @@ from readiness.report.admission_texts import (
 )
 from readiness.telemetry.metrics import Metrics
 from readiness.watch.cache import ClusterCache
-from readiness.watch.projection import observe_workload
+from readiness.watch.projection import project_workload
 from readiness.watch.rulebook import Rulebook
 
 logger = structlog.get_logger(__name__)
@@ -100,8 +100,8 @@ class WorkloadJudge:
         now = self._clock()
         api_version = kinds.WORKLOADS[request.kind.kind].api_version
         new = _named(new, request)
-        observed = observe_workload(new, api_version, request.kind.kind)
-        ref, labels = observed.record.ref, observed.record.labels
+        workload = project_workload(new, api_version, request.kind.kind)
+        ref, labels = workload.ref, workload.labels
         policies = [
             policy
             for policy in self._rulebook.policies.matching(
@@ -125,27 +125,25 @@ class WorkloadJudge:
             evidence=self._rulebook.evidence,
         )
         started = time.perf_counter()
-        with _standing_in(self._cache, observed.record):
+        with _standing_in(self._cache, workload):
             report = evaluate(
-                observed.workload(),
-                snapshot,
-                effective,
-                self._rulebook.exemptions_in(ref.namespace),
+                workload, snapshot, effective, self._rulebook.exemptions_in(ref.namespace)
             )
         self._metrics.evaluation_seconds.observe(time.perf_counter() - started)
         self._note_crashes(report)
 
         def before(ids: Collection[str]) -> tuple[CheckResult, ...]:
             document = {**_named(old or {}, request), "apiVersion": api_version}
-            workload = Workload({**document, "kind": request.kind.kind})
-            return evaluate(workload, snapshot, _only(effective, ids)).results
+            was = Workload({**document, "kind": request.kind.kind})
+            return evaluate(was, snapshot, _only(effective, ids)).results
 
         verdict = decide(
             report,
             None if old is None else before,
             template_changed=old is None or _template(new) != _template(old),
         )
-        return self._answer(request, verdict, observed.uid, observed.workload())
+        uid = str((new.get("metadata") or {}).get("uid") or "")
+        return self._answer(request, verdict, uid, workload)
 
     def _answer(
         self, request: AdmissionRequest, verdict: Verdict, uid: str, workload: Workload
@@ -324,9 +322,16 @@ def _only(effective: EffectivePolicy, ids: Collection[str]) -> EffectivePolicy:
 
 
 @contextmanager
-def _standing_in(cache: ClusterCache, record: WorkloadRecord) -> Iterator[None]:
+def _standing_in(cache: ClusterCache, workload: Workload) -> Iterator[None]:
     """Let a workload stand in the inventory as it will be: budgets count pods of all they match."""
     inventory = cache.inventory
+    record = WorkloadRecord(
+        ref=workload.ref,
+        labels=workload.labels,
+        template_labels=workload.template_labels,
+        replicas=workload.replicas,
+        document=None,
+    )
     known = inventory.workloads.get(record.ref)
     try:
         inventory.put_workload(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import warnings
 from pathlib import Path
 
 import click
@@ -325,6 +326,8 @@ def run(
                 ),
             )
         )
+    # Of Kopf's, when its thread is abandoned at the end of the process: nobody can help it.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     set_up_logs(log_level, log_format)  # type: ignore[arg-type] # click.Choice has checked it
     try:
         asyncio.run(running)

@@ -49,8 +49,8 @@ def resource_version(manifest: dict[str, Any]) -> int:
     return int(manifest["metadata"].get("resourceVersion") or 0)
 
 
-def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> Observed:
-    """Return what is kept of a workload.
+def project_workload(manifest: dict[str, Any], api_version: str, kind: str) -> Workload:
+    """Return a workload with the fields that checks read, and no others.
 
     Raises:
         FieldError: when it is malformed; the API server lets no such object in.
@@ -64,13 +64,19 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
         kept["annotations"] = annotations
     if "managedFields" in metadata:  # kept even when nobody owns the replicas: that says something
         kept["managedFields"] = _replica_owners(metadata["managedFields"] or [])
-    document = {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": kept,
-        "spec": manifest.get("spec"),
-    }
-    workload = Workload(document)
+    return Workload(
+        {"apiVersion": api_version, "kind": kind, "metadata": kept, "spec": manifest.get("spec")}
+    )
+
+
+def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> Observed:
+    """Return what is kept of a workload.
+
+    Raises:
+        FieldError: when it is malformed; the API server lets no such object in.
+    """
+    metadata = manifest["metadata"]
+    workload = project_workload(manifest, api_version, kind)
     status = manifest.get("status") or {}
     return Observed(
         record=WorkloadRecord(
@@ -78,12 +84,12 @@ def observe_workload(manifest: dict[str, Any], api_version: str, kind: str) -> O
             labels=workload.labels,
             template_labels=workload.template_labels,
             replicas=workload.replicas,
-            document=zlib.compress(orjson.dumps(document), _FASTEST),
+            document=zlib.compress(orjson.dumps(workload.document), _FASTEST),
         ),
         uid=str(metadata.get("uid") or ""),
         resource_version=resource_version(manifest),
         conditions=our_conditions(status.get("conditions") or ()),
-        deleting="deletionTimestamp" in kept,
+        deleting=metadata.get("deletionTimestamp") is not None,
     )
 
 
