@@ -31,7 +31,8 @@ class Cluster:
     helm: Helm
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
-        return self.control_plane.kubectl(*args, input=stdin).stdout
+        # Deleting many definitions at once takes the API server longer than a minute at times.
+        return self.control_plane.kubectl(*args, input=stdin, within=180).stdout
 
     def get(self, *args: str) -> Any:
         return json.loads(self.kubectl("get", *args, "-o", "json"))

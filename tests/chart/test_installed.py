@@ -35,7 +35,7 @@ def cluster(cluster_of_charts: Cluster) -> Iterator[Cluster]:
     foreign = [
         stand_in(kind.group, kind.version, kind.kind, kind.plural, namespaced=kind.namespaced)
         for kind in kinds.COMPANIONS.values()
-        if ("." in kind.group and not kind.group.endswith("networking.k8s.io"))
+        if ("." in kind.group and not kind.group.endswith(("networking.k8s.io", "storage.k8s.io")))
         or kind.group.startswith("gateway.")
     ]
     cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(foreign))
