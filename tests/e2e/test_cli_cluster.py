@@ -474,7 +474,8 @@ def test_doctor_tells_what_ends_and_what_is_not_accepted(
     assert mistake[0] == "fail"
     assert "no-such-check" in mistake[1]
     assert mistake[2] == f"kubectl edit readinesspolicy {name}"
-    assert found["exemptions"] == [
+    # Other modules leave theirs in namespaces on their way out.
+    assert [finding for finding in found["exemptions"] if namespace in finding[1]] == [
         (
             "warn",
             f'"ends-soon" in namespace {namespace} ends in 3 days',
