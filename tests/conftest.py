@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.e2e.operator_process import started
 from tools.control_plane import ControlPlane, ControlPlaneError
 
 _FIXTURES = {"control_plane", "namespace"}
@@ -39,16 +40,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("READINESS_SKIP_CLUSTER=1")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the operators said last when a test fails: it may not fail again elsewhere."""
+    report = yield
+    if report.failed and item.get_closest_marker("cluster"):
+        for operator in started:
+            if operator.log:
+                lines = operator.log.splitlines()[-40:]
+                report.sections.append((f"the {operator.role}'s last lines", "\n".join(lines)))
+    return report
+
+
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
     """One control plane for the session (under pytest-xdist, for each worker that needs one)."""
     try:
-        started = ControlPlane().start()
+        running = ControlPlane().start()
     except ControlPlaneError as error:
         # The test run must not look good because it could not look.
         pytest.fail(f"{error}\n(READINESS_SKIP_CLUSTER=1 skips these tests.)", pytrace=False)
-    yield started
-    started.stop()
+    yield running
+    running.stop()
 
 
 @pytest.fixture

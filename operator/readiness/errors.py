@@ -124,6 +124,11 @@ class ClusterError(ReadinessError):
         self.retry_after = retry_after
         super().__init__(message)
 
+    @property
+    def server_is_ill(self) -> bool:
+        """Whether it did not answer, asked for patience or failed: no fault of what was asked."""
+        return self.status in (0, 429) or self.status >= 500
+
 
 class NotFoundError(ClusterError):
     """The object or the kind does not exist (404)."""

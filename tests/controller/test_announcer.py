@@ -35,6 +35,15 @@ async def test_a_new_verdict_is_told_once() -> None:
     assert await telling.settle() == ["False"]
 
 
+async def test_one_waits_until_it_is_told() -> None:
+    telling = Telling()
+    telling.verdict(None, "False")
+    before = telling.announcer.waiting
+    await telling.settle()
+
+    assert (before, telling.announcer.waiting) == (1, 0)
+
+
 async def test_what_was_told_before_a_restart_is_not_told_again() -> None:
     telling = Telling()
     telling.verdict("False", "False")

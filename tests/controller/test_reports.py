@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -205,15 +206,27 @@ def test_what_would_fail_for_all_stops_all_for_a_while(
     assert cluster.keeper.writes == {"failed": 1, "written": 2}
 
 
-def test_one_that_fails_for_itself_comes_again() -> None:
-    async def run() -> None:
-        cluster = Cluster()
-        cluster.server.problem = ClusterError("500 something", status=500)
-        await cluster.keeper.look()
-        with pytest.raises(ClusterError, match="500 something"):
-            await cluster.work()
+def test_one_that_fails_for_itself_comes_again_behind_everything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: 0.0)
 
-    asyncio.run(run())
+    async def run() -> list[ObjectRef]:
+        cluster = await started()
+        cluster.server.problem = ClusterError("500 something", status=500)
+        cluster.message = "changed"
+        cluster.judged(WEB)
+        key = await cluster.queue.get()
+        with pytest.raises(ClusterError, match="500 something"):
+            await cluster.keeper.reconcile(key)
+        cluster.queue.retry(key)
+        for lane in (Lane.LAST, Lane.BULK):
+            cluster.queue.add(ObjectRef("", lane.name, "", ""), lane)
+        return [await cluster.queue.get() for _ in range(3)]
+
+    keys = asyncio.run(run())
+
+    assert [key.kind for key in keys] == ["BULK", "LAST", "PolicyReport"]
 
 
 def test_a_namespace_on_its_way_out_is_no_reason_to_stop(logged: list[str]) -> None:
@@ -381,3 +394,25 @@ def test_a_kind_that_may_not_be_listed_is_said_once(logged: list[str]) -> None:
 
     assert asyncio.run(run()).count("written") == 0
     assert logged == ["403 may not list"]
+
+
+async def test_a_write_whose_answer_was_lost_is_written_over() -> None:
+    """What is wanted by then may be what stood there before: it is not what stands there now."""
+    cluster = await started()
+    cluster.judged(WEB)
+    await cluster.work()
+    cluster.server.calls.clear()
+    cluster.message = "wrong in another way"
+    cluster.server.problem = ClusterError("cannot reach the API server")
+    cluster.judged(WEB)
+    key = await cluster.queue.get()
+    with pytest.raises(ClusterError):
+        await cluster.keeper.reconcile(key)
+    cluster.queue.done(key)
+
+    cluster.server.problem = None
+    cluster.message = "wrong"
+    cluster.judged(WEB)
+    await cluster.work()
+
+    assert cluster.server.calls == [("PATCH", "deployment-web")]

@@ -86,6 +86,21 @@ async def test_a_failed_key_comes_back_later_each_time(monkeypatch: pytest.Monke
     assert delays == [0.1, 0.2, 0.4, 0.8]
 
 
+async def test_a_failed_key_comes_back_in_the_lane_it_came_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: 0.0)
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("report", Lane.DETAILS)
+    queue.add("change")
+    for key in [await queue.get(), await queue.get()]:
+        queue.retry(key)
+
+    queue.add("bulk", Lane.BULK)
+
+    assert await take_all(queue) == ["change", "bulk", "report"]
+
+
 async def test_success_forgets_earlier_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
     queue: WorkQueue[str] = WorkQueue()
@@ -138,3 +153,28 @@ async def test_a_waiting_worker_wakes_for_a_new_key() -> None:
 
     async with asyncio.timeout(5):
         assert await worker == "a"
+
+
+async def test_unfinished_is_what_waits_is_worked_on_or_failed() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for key in ("a", "b", "c", "d"):
+        queue.add(key)
+    queue.done(await queue.get())
+    queue.retry(await queue.get())
+    await queue.get()
+    queue.add("c")
+
+    assert queue.unfinished == 3
+    assert len(queue) == 1
+
+
+async def test_the_delay_grows_no_longer_than_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
+    queue: WorkQueue[str] = WorkQueue()
+
+    delays = []
+    for _ in range(12):
+        queue.add("a")
+        delays.append(queue.retry(await queue.get(), longest=15))
+
+    assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 15, 15, 15, 15]

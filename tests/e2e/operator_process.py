@@ -10,11 +10,15 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.polling import eventually
+
+# Those that were ever started: a failing test's report shows what they said (tests/conftest.py).
+started: weakref.WeakSet[OperatorProcess] = weakref.WeakSet()
 
 
 class OperatorProcess:
@@ -50,6 +54,7 @@ class OperatorProcess:
     def start(self, *, synced: bool = True) -> Self:
         """Start it and wait until it has seen everything (or, if not `synced`, until it serves)."""
         self._lines = []
+        started.add(self)
         self._process = subprocess.Popen(
             [
                 *self._command,
@@ -97,6 +102,11 @@ class OperatorProcess:
         if self._process is None:
             return 0
         self._process.send_signal(with_signal)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended, as something else told it to; return its exit code."""
+        assert self._process is not None
         code = self._process.wait(timeout=20)
         assert self._reader is not None
         self._reader.join(timeout=5)
@@ -125,6 +135,14 @@ class OperatorProcess:
                 return error.code, error.read().decode()
         except OSError as error:
             return 0, str(error)
+
+    def settled(self) -> bool:
+        """Return whether it has done and told everything it knows of."""
+        lines = self.get("/metrics")[1].splitlines()
+        return {
+            "readiness_queue_unfinished 0.0",
+            'readiness_events{outcome="waiting"} 0.0',
+        } <= set(lines)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the value of one sample of a metric; 0 when there is none."""

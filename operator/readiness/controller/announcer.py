@@ -25,6 +25,11 @@ class Announcer:
         self._told: dict[ObjectRef, Verdict] = {}
         self._pending: dict[ObjectRef, tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many verdicts have yet to stand for long enough."""
+        return len(self._pending)
+
     def verdict(
         self, ref: ObjectRef, before: Verdict, after: Verdict, tell: Callable[[], None]
     ) -> None:

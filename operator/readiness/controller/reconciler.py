@@ -193,12 +193,13 @@ class Reconciler:
                 await self.reports.reconcile(key)
             else:
                 await self._reconcile_workload(key)
-        except NotFoundError:
-            # Gone between the look and the write; the feed will say so too.
-            logger.debug("object gone", object=str(key))
-        except ConflictError:
-            # Deleted and created again meanwhile: the new object comes with an event of its own.
-            logger.debug("object replaced", object=str(key))
+        except (NotFoundError, ConflictError) as error:
+            # Deleted, or deleted and created again, between the look and the write: the feed will
+            # say so. A workload is tried again until it does, for nothing else would make sure
+            # that its conditions are right, should the answer have been a passing one.
+            if key in self.cache.workloads:
+                raise
+            logger.debug("object gone", object=str(key), reason=str(error))
 
     def _waits_for_measurements(self, key: ObjectRef) -> bool:
         """Return whether an object says what it does for workloads that are yet to be judged."""
@@ -223,7 +224,9 @@ class Reconciler:
         self.reports.judged(ref, observed, report)
         wanted = conditions_of(report)
         before = self._verdict_before(ref, observed)
-        if not agree(observed.conditions, wanted):
+        if agree(observed.conditions, wanted):
+            self.cache.expect_nothing(ref)
+        else:
             if self._recently_dropped(ref, observed):
                 return
             await self._write(ref, observed, wanted)

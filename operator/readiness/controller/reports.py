@@ -287,6 +287,8 @@ class ReportKeeper:
             if _namespace_ends(error):
                 return
             if not _is_everybodys(error):
+                if error.server_is_ill:  # it may have been written all the same
+                    self._note(ref, publish.UNKNOWN)
                 raise
             self._trouble(str(error))
             self._rests_until = time.monotonic() + _REST_SECONDS

@@ -18,6 +18,7 @@ from readiness.controller.compiled_policies import PolicyCompiler
 from readiness.controller.leader import LeaderElector
 from readiness.controller.reconciler import Reconciler
 from readiness.controller.reports import NO_REPORTS, OFF, ReportSettings
+from readiness.controller.work_queue import LONGEST_RETRY_SECONDS
 from readiness.errors import ClusterError, LostLeadershipError
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient, backoff, load_configuration
@@ -32,6 +33,7 @@ from readiness.watch.sync import Synchroniser
 logger = structlog.get_logger(__name__)
 
 _FLUSH_SECONDS = 2.0
+_ILL_SERVER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,23 +265,23 @@ async def _worker(reconciler: Reconciler, metrics: Metrics) -> None:
         try:
             await reconciler.reconcile(key)
         except ClusterError as error:
-            _failed(reconciler, metrics, key, str(error), error.retry_after)
+            # Most of what fails while the API server is ill would succeed the moment it is well.
+            longest = _ILL_SERVER_SECONDS if error.server_is_ill else LONGEST_RETRY_SECONDS
+            delay = queue.retry(key, at_least=error.retry_after, longest=longest)
+            _failed(metrics, key, str(error), delay)
         except (asyncio.CancelledError, LostLeadershipError):
             raise
         except Exception:
             logger.exception("bug while bringing an object up to date", object=str(key))
-            _failed(reconciler, metrics, key, "a bug of the operator", 0)
+            _failed(metrics, key, "a bug of the operator", queue.retry(key))
         else:
             queue.done(key)
         # Judging is pure computation: without this the feed and the probes would wait.
         await asyncio.sleep(0)
 
 
-def _failed(
-    reconciler: Reconciler, metrics: Metrics, key: ObjectRef, reason: str, retry_after: float
-) -> None:
+def _failed(metrics: Metrics, key: ObjectRef, reason: str, delay: float) -> None:
     metrics.failures.labels(key.kind).inc()
-    delay = reconciler.queue.retry(key, at_least=retry_after)
     logger.warning("will try again", object=str(key), seconds=round(delay, 1), reason=reason)
 
 
@@ -347,6 +349,12 @@ def _sample(
         lambda: {(): len(reconciler.queue)},
     )
     metrics.sample(
+        "readiness_queue_unfinished",
+        "Objects waiting, being brought up to date, or to be tried again after a failure.",
+        (),
+        lambda: {(): reconciler.queue.unfinished},
+    )
+    metrics.sample(
         "readiness_feed_restarts",
         "Times the watches were started again as a whole.",
         (),
@@ -366,7 +374,11 @@ def _sample(
     )
     metrics.sample(
         "readiness_events",
-        "Events by what became of them.",
+        "Events by what became of them; waiting: for the verdict to stand, or for their turn.",
         ("outcome",),
-        lambda: {("posted",): recorder.posted, ("dropped",): recorder.dropped},
+        lambda: {
+            ("posted",): recorder.posted,
+            ("dropped",): recorder.dropped,
+            ("waiting",): reconciler.announcer.waiting + recorder.waiting,
+        },
     )

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 
 _FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 300.0
+LONGEST_RETRY_SECONDS = 300.0
 
 
 class Lane(IntEnum):
@@ -39,7 +39,7 @@ class WorkQueue(Generic[K]):
     def __init__(self) -> None:
         self._lanes: dict[Lane, deque[K]] = {lane: deque() for lane in Lane}
         self._waiting: set[K] = set()
-        self._working: set[K] = set()
+        self._working: dict[K, Lane] = {}  # with the lane each was taken from
         self._again: dict[K, Lane] = {}
         self._failures: dict[K, int] = {}
         self._deadlines: list[tuple[float, int, K, Lane]] = []
@@ -55,6 +55,11 @@ class WorkQueue(Generic[K]):
     def idle(self) -> bool:
         """Whether nothing waits or is worked on; keys with a time to come do not count."""
         return not self._waiting and not self._working
+
+    @property
+    def unfinished(self) -> int:
+        """How many keys wait, are worked on, or failed last time and will come back."""
+        return len(self._waiting | self._working.keys() | self._failures.keys())
 
     def add(self, key: K, lane: Lane = Lane.URGENT) -> None:
         """Ask for a key to be worked on; one that waits already stays where it is."""
@@ -83,11 +88,11 @@ class WorkQueue(Generic[K]):
         """Wait for a key and take it; call `done` or `retry` with it afterwards."""
         while True:
             self._ripen()
-            lane = next((lane for lane in self._lanes.values() if lane), None)
+            lane = next((lane for lane, keys in self._lanes.items() if keys), None)
             if lane is not None:
-                key = lane.popleft()
+                key = self._lanes[lane].popleft()
                 self._waiting.discard(key)
-                self._working.add(key)
+                self._working[key] = lane
                 return key
             self._changed.clear()
             timeout = self._deadlines[0][0] - time.monotonic() if self._deadlines else None
@@ -102,24 +107,29 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
         self._release(key)
 
-    def retry(self, key: K, *, at_least: float = 0) -> float:
+    def retry(
+        self, key: K, *, at_least: float = 0, longest: float = LONGEST_RETRY_SECONDS
+    ) -> float:
         """Say that the work on a key failed; it comes back after the delay returned, in seconds.
 
-        The delay doubles with each failure in a row, up to five minutes, with jitter.
+        It comes back in the lane it was taken from. The delay doubles with each failure in a row,
+        up to `longest`, with jitter.
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay: float = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 12))
+        delay: float = min(longest, _FIRST_RETRY_SECONDS * 2 ** min(failures, 12))
         delay = max(at_least, delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
-        self._release(key)
-        self.add_after(key, delay)
+        lane = self._release(key)
+        self.add_after(key, delay, lane)
         return delay
 
-    def _release(self, key: K) -> None:
-        self._working.discard(key)
+    def _release(self, key: K) -> Lane:
+        """Take note that a key is no longer worked on; return the lane it was taken from."""
+        taken_from = self._working.pop(key)
         lane = self._again.pop(key, None)
         if lane is not None:
             self.add(key, lane)
+        return taken_from
 
     def _ripen(self) -> None:
         now = time.monotonic()

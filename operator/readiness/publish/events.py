@@ -41,6 +41,7 @@ class EventRecorder:
 
     Attributes:
         posted, dropped: how many so far.
+        waiting: how many are recorded and neither posted nor dropped yet.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class EventRecorder:
         self._queue: asyncio.Queue[dict[str, object]] = asyncio.Queue(maxsize=queued)
         self.posted = 0
         self.dropped = 0
+        self.waiting = 0
 
     def record(
         self, regarding: EventRegarding, *, warning: bool, reason: str, message: str
@@ -65,6 +67,7 @@ class EventRecorder:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         ref = regarding.ref
         namespace = ref.namespace or "default"
+        self.waiting += 1
         self._queue.put_nowait(
             {
                 "apiVersion": "v1",
@@ -103,6 +106,7 @@ class EventRecorder:
                 self.dropped += 1
                 logger.debug("event not posted", reason=str(error))
             finally:
+                self.waiting -= 1
                 self._queue.task_done()
 
     async def flush(self) -> None:

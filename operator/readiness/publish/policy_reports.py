@@ -26,7 +26,9 @@ KINDS = {
         ResourceKind("openreports.io", "v1alpha1", "Report", "reports"),
     )
 }
-CHANGED = "changed"  # in the place of a fingerprint
+# In the place of a fingerprint:
+CHANGED = "changed"
+UNKNOWN = "unknown"
 
 _CONTENT = f"{GROUP}/content"
 _OURS = f"{policy_report.MANAGED_BY}={FIELD_MANAGER}"

@@ -126,8 +126,16 @@ class ClusterCache:
         self.on_touched(set(self.workloads))
 
     def expect(self, ref: ObjectRef, conditions: Sequence[ConditionState]) -> None:
-        """Take note of conditions about to be written: seeing them on the watch is no news."""
+        """Take note of conditions about to be written: seeing them on the watch is no news.
+
+        That lasts until the answer comes, `stored`, or something else is wanted: a write whose
+        answer was lost may show up at any time later.
+        """
         self._expected[ref] = conditions
+
+    def expect_nothing(self, ref: ObjectRef) -> None:
+        """Take note that a workload is to stay as it is known: any other conditions are news."""
+        self._expected.pop(ref, None)
 
     def stored(self, ref: ObjectRef, manifest: Mapping[str, Any]) -> None:
         """Take in the answer to our own write, so that its echo on the watch is no news."""
