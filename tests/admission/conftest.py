@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from readiness.admission.reviews import (
@@ -89,6 +90,7 @@ class ToldCluster:
             old_object=old,
             user=fields.pop("user", "ann"),
             dry_run=fields.pop("dry_run", False),
+            size=len(orjson.dumps([new, old])),
             **fields,
         )
         return await self.judges.answer(request)

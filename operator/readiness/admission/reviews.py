@@ -59,6 +59,7 @@ class AdmissionRequest:
         old_object: as it is stored; None at CREATE.
         user, groups: who asks.
         dry_run: whether nothing will be stored.
+        size: of the whole review, in bytes.
     """
 
     uid: str
@@ -74,6 +75,7 @@ class AdmissionRequest:
     user: str
     groups: tuple[str, ...]
     dry_run: bool
+    size: int
 
     def __str__(self) -> str:
         """Name the object: `Deployment shop/web`."""
@@ -129,7 +131,7 @@ def parse_review(body: bytes | bytearray) -> AdmissionRequest:
     if review.get("apiVersion") != API_VERSION or review.get("kind") != "AdmissionReview":
         raise _wrong_type(review)
     try:
-        return _parse_request(review.get("request"))
+        return _parse_request(review.get("request"), len(body))
     except FieldError as error:
         raise ReviewError(400, "malformed", str(error)) from None
 
@@ -212,7 +214,7 @@ def _wrong_type(review: dict[str, Any]) -> ReviewError:
     return ReviewError(400, "malformed", str(kind))
 
 
-def _parse_request(request: Any) -> AdmissionRequest:
+def _parse_request(request: Any, size: int) -> AdmissionRequest:
     if not isinstance(request, dict):
         raise FieldError("request", "a map", request)
     operation = _text(request, "operation")
@@ -251,6 +253,7 @@ def _parse_request(request: Any) -> AdmissionRequest:
         user=_text(user_info, "username", "request.userInfo"),
         groups=tuple(groups),
         dry_run=dry_run,
+        size=size,
     )
 
 

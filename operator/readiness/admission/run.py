@@ -29,6 +29,7 @@ from readiness.publish.events import EventRecorder
 from readiness.telemetry.http_server import build_app, serving
 from readiness.telemetry.metrics import Metrics
 from readiness.watch.cache import ClusterCache
+from readiness.watch.memory import freeze
 from readiness.watch.rulebook import Rulebook
 from readiness.watch.sync import Synchroniser
 
@@ -226,6 +227,7 @@ async def _note_synced(
             break
     judges.workloads.kubernetes_version = version
     await synchroniser.synced.wait()
+    freeze()
     metrics.synced.set(1)
     logger.info(
         "synced",

@@ -49,6 +49,8 @@ _MOST_REMEMBERED = 1000
 # node could run comes near them.
 _MOST_CONTAINERS = 500
 _MOST_ELEMENTS = 5000
+# A review of so many bytes holds no more than that: an element takes two, a container 20.
+_SMALL = 10_000
 _LONGEST_REASON = 300
 # What `kubectl rollout restart` sets: the same pods, started again.
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -111,7 +113,7 @@ class WorkloadJudge:
         ]
         if not policies:
             return ALLOWED
-        if size := _too_big(new):
+        if request.size > _SMALL and (size := _too_big(new)):
             return _not_judged(ref, size, policies, now, was_too_big=bool(_too_big(old or {})))
         effective = self._rulebook.policies.effective(policies, now)
         if old is None:

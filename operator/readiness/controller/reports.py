@@ -284,15 +284,18 @@ class ReportKeeper:
                 )
         except ClusterError as error:
             self.writes["failed"] += 1
-            if _namespace_ends(error):
-                return
-            if not _is_everybodys(error):
-                if error.server_is_ill:  # it may have been written all the same
-                    self._note(ref, publish.UNKNOWN)
-                raise
-            self._trouble(str(error))
-            self._rests_until = time.monotonic() + _REST_SECONDS
-            self._queue.add_after(key, _REST_SECONDS, Lane.DETAILS)
+            if not _namespace_ends(error):
+                self._failed(key, error)
+
+    def _failed(self, key: ObjectRef, error: ClusterError) -> None:
+        """Take a rest from all reports if none can be written; raise what is this one's own."""
+        if not _is_everybodys(error):
+            if error.server_is_ill:  # it may have been written all the same
+                self._note(workload_of(key), publish.UNKNOWN)
+            raise error
+        self._trouble(str(error))
+        self._rests_until = time.monotonic() + _REST_SECONDS
+        self._queue.add_after(key, _REST_SECONDS, Lane.DETAILS)
 
     async def _bring_up_to_date(
         self, kind: ResourceKind, ref: ObjectRef, document: dict[str, Any], content: str

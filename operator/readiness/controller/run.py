@@ -28,6 +28,7 @@ from readiness.model.workload import ObjectRef
 from readiness.publish.events import EventRecorder
 from readiness.telemetry.http_server import build_app, serving
 from readiness.telemetry.metrics import Metrics
+from readiness.watch.memory import freeze
 from readiness.watch.sync import Synchroniser
 
 logger = structlog.get_logger(__name__)
@@ -228,6 +229,7 @@ async def _work(
     """
     await synchroniser.synced.wait()
     reconciler.kubernetes_version = await _server_version(client)
+    freeze()
     metrics.synced.set(1)
     cache = reconciler.cache
     logger.info(

@@ -171,7 +171,7 @@ def _step(effective: EffectiveCheck, kind: str) -> _Step:
     asked = tuple(
         _Asked(
             rule,
-            check.default_params if variant.params is None else variant.params,
+            variant.params,
             variant,
             CheckResult(check, effective.severity, Result.PASS, variant.policy),
         )

@@ -71,8 +71,6 @@ def _describe(problem: Mapping[str, Any], prefix: str) -> str:
             return f"{path} must be set"
         case "extra_forbidden" | "unexpected_keyword_argument":
             return f"{path}: there is no such field"
-        case "value_error":
-            return f"{path}: {context['error']}"
         case "too_short" if context["min_length"] == 1:
             return f"{path} must not be empty"
     shown = str(len(value)) if problem["type"] in _ABOUT_LENGTH else describe_value(value)
