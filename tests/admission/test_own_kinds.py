@@ -79,6 +79,26 @@ class TestPolicies:
             ),
             (
                 {
+                    "enforcement": "Strict",
+                    "serviceLevels": [
+                        {
+                            "name": "availability",
+                            "severity": "Must",
+                            "objective": {"operator": "GreaterThan", "value": "0.99"},
+                            "window": "1h",
+                            "query": 'avg_over_time(up{pod=~"$pods"}[$window])',
+                        }
+                    ],
+                },
+                (
+                    (
+                        "spec.enforcement: Strict refuses nothing here, only service levels have "
+                        "severity Must and none is measured at admission"
+                    ),
+                ),
+            ),
+            (
+                {
                     "extends": "standard",
                     "strict": {"breakGlass": {"groups": ["system:authenticated", "sre-oncall"]}},
                 },

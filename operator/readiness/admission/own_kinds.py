@@ -9,6 +9,7 @@ from typing import Any
 
 from readiness.admission.reviews import AdmissionRequest, Answer, fit_warnings
 from readiness.api.vocabulary import Enforcement, Severity
+from readiness.checks.base import Scope
 from readiness.checks.registry import all_checks
 from readiness.errors import FieldError, PolicyError
 from readiness.evaluate.compiling import compile_evidence, compile_exemption, compile_policy
@@ -196,9 +197,17 @@ def _with_name(manifest: dict[str, Any], namespace: str = "") -> dict[str, Any]:
 def _policy_warnings(policy: Policy) -> list[str]:
     if not policy.settings:
         return ["spec: it asks for no check; set extends, checks, customChecks or evidence"]
-    must = any(setting.severity is Severity.MUST for setting in policy.settings.values())
-    if policy.enforcement is Enforcement.STRICT and not must:
-        return ["spec.enforcement: Strict refuses nothing here, no check has severity Must"]
+    musts = [s for s in policy.settings.values() if s.severity is Severity.MUST]
+    if policy.enforcement is Enforcement.STRICT:
+        if not musts:
+            return ["spec.enforcement: Strict refuses nothing here, no check has severity Must"]
+        if all(setting.check.scope is Scope.MEASURED for setting in musts):
+            return [
+                (
+                    "spec.enforcement: Strict refuses nothing here, only service levels have severity "
+                    "Must and none is measured at admission"
+                )
+            ]
     return [
         f'spec.strict.breakGlass.groups: "{group}" lets everybody past who gives a reason'
         for group in sorted(policy.break_glass & _EVERYBODY)
