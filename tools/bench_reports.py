@@ -1,22 +1,30 @@
-"""Measures what reports cost: bytes in etcd, writes for an edit of a policy, writes at a restart.
+"""Measures what reports cost: in etcd, at rest, for an edit of a policy, at a start, in memory.
 
-    python -m tools.bench_reports [WORKLOADS]
+    python -m tools.bench_reports --deployments 10000
 
 The workloads are the Deployments of the bookshop in examples/, again and again under other names,
-judged by the policy `standard`. Figures are printed for 10,000 of them too.
+judged by the policy `standard`. Bytes are those of the values written into etcd; writes are those
+that the API server's audit log knows of. The operator runs as installed but for its limit on
+writes, which is lifted: what takes time is the work, on this machine, with an API server on the
+same cores.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import copy
-import sys
+import os
 import time
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from readiness.kube.client import KubeClient, load_configuration
@@ -27,8 +35,24 @@ from tools.control_plane import ControlPlane
 
 ROOT = Path(__file__).resolve().parent.parent
 CRD = ROOT / "charts/readiness-operator/files/reports/wgpolicyk8s.io_policyreports.yaml"
+OPERATOR = "system:serviceaccount:readiness-system:readiness-operator"
 REPORTS = "/registry/wgpolicyk8s.io/policyreports/"
-SCALE = 10_000
+DEPLOYMENTS = "/registry/deployments/"
+_PATIENCE_SECONDS = 3600.0
+_PAGE = 500  # keys asked of etcd at once
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies in etcd below a prefix: by key, how often it was written and its bytes now."""
+
+    writes: dict[str, int]
+    sizes: dict[str, int]
+
+    def since(self, before: Stored) -> tuple[int, int]:
+        """Return how many keys were written since, and the bytes of what was written last."""
+        changed = [key for key, number in self.writes.items() if number != before.writes.get(key)]
+        return len(changed), sum(self.sizes[key] for key in changed)
 
 
 def workloads(number: int) -> list[dict[str, Any]]:
@@ -58,21 +82,24 @@ async def create(kubeconfig: Path, documents: list[dict[str, Any]]) -> None:
             await asyncio.gather(*(client.call("POST", path, body=d) for d in batch))
 
 
-def stored(control_plane: ControlPlane) -> tuple[int, int]:
-    """Return number and bytes of the reports as they lie in etcd."""
-    key = base64.b64encode(REPORTS.encode()).decode()
-    end = base64.b64encode((REPORTS[:-1] + "0").encode()).decode()
-    found = control_plane.etcd("kv/range", {"key": key, "range_end": end})
-    items = found.get("kvs") or ()
-    return len(items), sum(len(base64.b64decode(item["value"])) for item in items)
+def stored(control_plane: ControlPlane, prefix: str) -> Stored:
+    """Return what lies in etcd below a prefix."""
+    writes, sizes = {}, {}
+    # All keys that begin with a prefix are those below the prefix with its last byte raised.
+    start, end = prefix.encode(), (prefix[:-1] + chr(ord(prefix[-1]) + 1)).encode()
+    while True:
+        request = {"key": _base64(start), "range_end": _base64(end), "limit": _PAGE}
+        found = control_plane.etcd("kv/range", request).get("kvs") or []
+        for item in found:
+            writes[item["key"]] = int(item["version"])
+            sizes[item["key"]] = len(base64.b64decode(item["value"]))
+        if len(found) < _PAGE:
+            return Stored(writes, sizes)
+        start = base64.b64decode(found[-1]["key"]) + b"\0"
 
 
-def writes(control_plane: ControlPlane, mark: int) -> int:
-    """Return how many reports were written since a mark of the audit log."""
-    return sum(
-        event.resource == "policyreports" and event.verb in ("patch", "create", "delete")
-        for event in control_plane.audit_events(after=mark)
-    )
+def _base64(key: bytes) -> str:
+    return base64.b64encode(key).decode()
 
 
 def policy(severity: str) -> str:
@@ -90,45 +117,144 @@ def policy(severity: str) -> str:
     )
 
 
-def settled(operator: OperatorProcess, number: int) -> bool:
-    """Return whether every report is written and says what it should."""
-    return (
-        operator.metric("readiness_reports", state="written") == number
-        and operator.metric("readiness_reports", state="pending") == 0
-        and operator.metric("readiness_queue_length") == 0
-    )
+class Bench:
+    """A cluster with workloads and no operator yet."""
+
+    def __init__(self, control_plane: ControlPlane, number: int) -> None:
+        self._plane = control_plane
+        self._number = number
+
+    @contextmanager
+    def operator(self, title: str, reports: str) -> Iterator[OperatorProcess]:
+        """Run an operator; print what its start takes."""
+        _title(f"{title} (--reports {reports})")
+        kubeconfig = self._plane.kubeconfig_for(OPERATOR)
+        process = OperatorProcess(kubeconfig, "--qps", "0", "--reports", reports)
+        mark = self._plane.audit_mark()
+        started = time.monotonic()
+        process.start()
+        _row("synced after", f"{time.monotonic() - started:.1f} s")
+        settled = self._settled if reports != "off" else self._judged
+        most = self._wait(process, lambda: settled(process, 0))
+        _row("everything as it is to be after", f"{time.monotonic() - started:.1f} s")
+        self._print_written(mark, process, most)
+        yield process
+        process.stop()
+
+    def edit(self, operator: OperatorProcess, title: str, severity: str) -> None:
+        """Change the policy and print what that costs."""
+        _title(f"A policy edit: {title}")
+        before = {prefix: stored(self._plane, prefix) for prefix in (REPORTS, DEPLOYMENTS)}
+        judged = operator.metric("readiness_evaluation_seconds_count")
+        mark = self._plane.audit_mark()
+        started = time.monotonic()
+        self._plane.kubectl("apply", "-f", "-", input=policy(severity))
+        most = self._wait(operator, lambda: self._settled(operator, judged))
+        _row("everything as it is to be after", f"{time.monotonic() - started:.1f} s")
+        self._print_written(mark, operator, most)
+        for prefix, what in ((REPORTS, "reports"), (DEPLOYMENTS, "Deployments, for conditions")):
+            number, size = stored(self._plane, prefix).since(before[prefix])
+            _row(f"into etcd: {what}", f"{number:,}, {size / 1e6:.1f} MB")
+
+    def rest(self, operator: OperatorProcess, minutes: float) -> None:
+        """Leave it alone and print what it does nevertheless."""
+        _title(f"At rest for {minutes:g} minutes")
+        mark = self._plane.audit_mark()
+        process = psutil.Process(operator.pid)
+        before = process.cpu_times()
+        time.sleep(minutes * 60)
+        after = process.cpu_times()
+        share = (sum(after[:2]) - sum(before[:2])) / (minutes * 60)  # user and system
+        self._print_written(mark, operator, process.memory_info().rss)
+        pages = self._calls(mark, ("list",))["policyreports"]
+        _row("reports listed, in pages; CPU", f"{pages:,}; {share:.1%} of a core")
+
+    def size(self) -> None:
+        """Print how much of etcd the reports take."""
+        sizes = stored(self._plane, REPORTS).sizes
+        total = sum(sizes.values())
+        each = f"{total / len(sizes) / 1e3:.1f} kB each, {max(sizes.values()) / 1e3:.1f} kB at most"
+        _row(f"{len(sizes):,} reports", f"{total / 1e6:.1f} MB, {each}")
+
+    def _print_written(self, mark: int, operator: OperatorProcess, most: int) -> None:
+        calls = self._calls(mark, ("create", "update", "patch", "delete"))
+        calls.pop("selfsubjectaccessreviews", None)  # asks and stores nothing
+        listed = ", ".join(f"{number:,} {what}" for what, number in sorted(calls.items()))
+        _row("writes", listed or "0")
+        now = psutil.Process(operator.pid).memory_info().rss
+        _row("memory then, and at most", f"{now / 2**20:.0f} MiB, {most / 2**20:.0f} MiB")
+
+    def _calls(self, mark: int, verbs: tuple[str, ...]) -> Counter[str]:
+        return Counter(
+            event.resource
+            for event in self._plane.audit_events(after=mark)
+            if event.user == OPERATOR and event.verb in verbs
+        )
+
+    def _judged(self, operator: OperatorProcess, before: float) -> bool:
+        """Return whether every workload has been judged since, and nothing waits."""
+        judged = operator.metric("readiness_evaluation_seconds_count") - before
+        return judged >= self._number and operator.metric("readiness_queue_length") == 0
+
+    def _settled(self, operator: OperatorProcess, before: float) -> bool:
+        """Return whether every report says what it should, too."""
+        return (
+            self._judged(operator, before)
+            and operator.metric("readiness_reports", state="written") == self._number
+            and operator.metric("readiness_reports", state="pending") == 0
+        )
+
+    def _wait(self, operator: OperatorProcess, done: Callable[[], bool]) -> int:
+        """Wait until something is true; return the most memory it took meanwhile, in bytes."""
+        process = psutil.Process(operator.pid)
+        seen = [0]
+
+        def look() -> bool:
+            seen.append(process.memory_info().rss)
+            return done()
+
+        # Asking more often would be part of the cost.
+        eventually(look, within=_PATIENCE_SECONDS, every=1)
+        return max(seen)
+
+
+def _title(text: str) -> None:
+    print(f"\n{text}", flush=True)
+
+
+def _row(label: str, figure: str) -> None:
+    print(f"  {label:<40} {figure}", flush=True)
 
 
 def main() -> int:
-    """Measure and print."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    with ControlPlane(controllers=()) as plane:
-        plane.kubectl("apply", "-f", str(ROOT / "crds"), "-f", str(CRD))
+    """Measure and print; return an exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_reports", description=__doc__)
+    parser.add_argument("--deployments", type=int, default=10_000)
+    parser.add_argument("--rest", type=float, default=6.0, metavar="MINUTES")
+    options = parser.parse_args()
+    # No controllers and no nodes: their work would be measured too.
+    with ControlPlane(nodes=0, controllers=()) as plane:
+        for path in (ROOT / "crds", CRD, ROOT / "examples" / "rbac.yaml"):
+            plane.kubectl("apply", "-f", str(path))
         plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
         plane.create_namespace("bench")
         plane.kubectl("apply", "-f", "-", input=policy("Should"))
-        asyncio.run(create(plane.kubeconfig, workloads(number)))
-        operator = OperatorProcess(plane.kubeconfig, "--qps", "0")
         started = time.monotonic()
-        operator.start()
-        eventually(lambda: settled(operator, number), within=900, every=1)
-        print(f"{number} reports written {time.monotonic() - started:.0f} s after the start")
-        count, size = stored(plane)
-        print(f"in etcd: {count} reports, {size / count / 1e3:.1f} kB each")
-        print(f"{SCALE:,} of them: {size / count * SCALE / 1e6:.0f} MB")
-        for severity, what in (("Nice", "one check gets another severity"), ("Off", "it is off")):
-            mark = plane.audit_mark()
-            plane.kubectl("apply", "-f", "-", input=policy(severity))
-            # The reports are pending as soon as the workloads have been judged anew.
-            eventually(partial(writes, plane, mark), within=900, every=1)
-            eventually(lambda: settled(operator, number), within=900, every=1)
-            print(f"policy edit, {what}: {writes(plane, mark)} writes of reports")
-        operator.stop()
-        mark = plane.audit_mark()
-        operator.start()
-        eventually(lambda: settled(operator, number), within=900, every=1)
-        print(f"restart: {writes(plane, mark)} writes of reports")
-        operator.stop()
+        asyncio.run(create(plane.kubeconfig, workloads(options.deployments)))
+        _title(f"{options.deployments:,} Deployments")
+        _row("created in (the yardstick)", f"{time.monotonic() - started:.1f} s")
+        bench = Bench(plane, options.deployments)
+        with bench.operator("First start", "off"):
+            pass
+        with bench.operator("Start, conditions there", "off"):
+            pass
+        with bench.operator("Start, conditions there, no report yet", "auto"):
+            bench.size()
+        with bench.operator("Start, reports there", "auto") as operator:
+            bench.rest(operator, options.rest)
+            bench.edit(operator, "one check gets another severity", "Nice")
+            bench.edit(operator, "one check is turned off", "Off")
+        print(f"\nload average {os.getloadavg()[0]:.1f}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Fetches the CRDs that tests/ecosystem installs, as their projects publish them.
+"""Fetches the CRDs that tests/ecosystem reads, as their projects publish them.
 
     .venv/bin/python -m tools.ecosystem_crds
 
@@ -23,6 +23,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "ecosystem" / "crds"
+# Kinds that the operator writes, not reads.
+REPORTS = FOLDER / "reports"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -39,6 +41,7 @@ class Source:
         licence: its SPDX identifier.
         files: paths within the module; each holds one CRD or several.
         names: the CRDs taken.
+        folder: where they are kept.
     """
 
     module: str
@@ -46,6 +49,7 @@ class Source:
     licence: str
     files: tuple[str, ...]
     names: tuple[str, ...]
+    folder: Path = FOLDER
 
 
 SOURCES = (
@@ -126,19 +130,39 @@ SOURCES = (
         ),
         ("clusters.postgresql.cnpg.io", "scheduledbackups.postgresql.cnpg.io"),
     ),
+    # The Go module of the working group that made this API can't be had; Kyverno installs it.
+    Source(
+        "github.com/kyverno/kyverno",
+        "v1.19.1",
+        _APACHE,
+        ("config/crds/policyreport/wgpolicyk8s.io_policyreports.yaml",),
+        ("policyreports.wgpolicyk8s.io",),
+        REPORTS,
+    ),
+    Source(
+        "github.com/openreports/reports-api",
+        "v0.2.1",
+        _APACHE,
+        ("config/crd/openreports.io_reports.yaml",),
+        ("reports.openreports.io",),
+        REPORTS,
+    ),
 )
 
 
 def main() -> None:
     """Write the CRDs of all sources anew."""
-    for old in FOLDER.glob("*.yaml.gz"):
+    for old in FOLDER.rglob("*.yaml.gz"):
         old.unlink()
     for source in SOURCES:
         folder = _download(source)
         found = {name: (path, crd) for path, name, crd in _definitions(source, folder)}
         for name in source.names:
             path, crd = found[name]
-            _write(name, f"{_header(source, path)}{yaml.dump(crd, Dumper=_DUMPER)}")
+            text = f"{_header(source, path)}{yaml.dump(crd, Dumper=_DUMPER)}"
+            # Without a time in it the same text always gives the same bytes.
+            packed = gzip.compress(text.encode(), 9, mtime=0)
+            (source.folder / f"{name}.yaml.gz").write_bytes(packed)
 
 
 def _download(source: Source) -> Path:
@@ -180,11 +204,6 @@ def _header(source: Source, path: str) -> str:
         f"# {path}\n"
         "# Changed by tools/ecosystem_crds.py: descriptions are left out.\n"
     )
-
-
-def _write(name: str, text: str) -> None:
-    # Without a time in it the same text always gives the same bytes.
-    (FOLDER / f"{name}.yaml.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 if __name__ == "__main__":

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import polling
 from tests.e2e.conftest import Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import deployment
 from tests.measure.history import History
-from tests.polling import eventually
 from tests.support import ROOT
-from tools.control_plane import ControlPlaneError
+from tools.control_plane import AuditEvent, ControlPlaneError
 from tools.prometheus import Prometheus, PrometheusError
+
+# A busy machine takes its time; one that is not waits no longer for it.
+eventually = partial(polling.eventually, within=60)
 
 SOURCES = ("http", "istio", "nginx")
 NAMES = ("availability", "error-rate", "latency-p95")
@@ -36,6 +39,9 @@ Verdict = tuple[str, str]
 MET = ("True", "AllChecksPass")
 MISSED = ("False", "ServiceLevelAvailability,ServiceLevelErrorRate,ServiceLevelLatencyP95")
 UNKNOWN = ("Unknown", "ChecksCannotTell")
+
+# How the names of what comes last begin.
+LAST = "last"
 
 
 def http(history: History, namespace: str, name: str, traffic: Traffic) -> None:
@@ -104,7 +110,7 @@ class Scene:
 
     def all_are(self, good: Verdict, bad: Verdict, silent: Verdict) -> bool:
         conditions = self.conditions()
-        return all(
+        return _verdict(conditions.get("http-rare")) == UNKNOWN and all(
             _verdict(conditions.get(f"{source}-{name}")) == expected
             for source in SOURCES
             for name, expected in (("good", good), ("bad", bad), ("silent", silent))
@@ -112,6 +118,48 @@ class Scene:
 
     def all_as_they_are(self) -> bool:
         return self.all_are(MET, MISSED, UNKNOWN)
+
+    def all_measured(self) -> bool:
+        states = {"measured": 3 * 6 + 3, "unknown": 3 * 3, "waiting": 0}
+        metric = "readiness_service_levels"
+        return all(self.operator.metric(metric, state=s) == number for s, number in states.items())
+
+    def mark_when_all_is_said(self) -> int:
+        """Wait until everything is as it is to be and said; return a mark of the audit log."""
+        eventually(self.all_as_they_are)
+        self.written_since(0)
+        return self.cluster.control_plane.audit_mark()
+
+    def written_since(self, mark: int) -> list[AuditEvent]:
+        """Return what the operator wrote about this scene since a mark, with all that is due.
+
+        It counts workloads half a second after their verdicts and posts events two seconds after
+        them. So one more workload is brought, with a policy of its own: when it has been counted
+        and its event posted, what others before it gave rise to has been written.
+        """
+        name = f"{LAST}-{secrets.token_hex(4)}"
+        policy, last = last_to_come(self.namespace, name)
+        mark_of_last = self.cluster.control_plane.audit_mark()
+        self.cluster.apply(policy, last)
+
+        def all_said() -> bool:
+            said = self.cluster.writes(mark_of_last)
+            about = {e.resource for e in said if e.name.partition(".")[0] == name}
+            return {"deployments", "events", "readinesspolicies"} <= about and self.counts(name)
+
+        eventually(all_said)
+        for kind in ("deployment", "readinesspolicy"):
+            self.cluster.kubectl("-n", self.namespace, "delete", kind, name)
+        return [
+            event
+            for event in self.cluster.writes(mark)
+            if event.namespace in ("", self.namespace) and not event.name.startswith(LAST)
+        ]
+
+    def counts(self, policy: str) -> bool:
+        """Return whether a policy says that it is about one workload."""
+        status = self.cluster.get("readinesspolicy", policy).get("status", {})
+        return bool(status.get("workloads", {}).get("matched") == 1)
 
 
 def _verdict(condition: dict[str, str] | None) -> Verdict:
@@ -122,6 +170,22 @@ def workload(namespace: str, name: str, source: str) -> dict[str, Any]:
     manifest = deployment(namespace, name, replicas=0)
     manifest["metadata"]["labels"]["readiness.dev/service-levels"] = source
     return manifest
+
+
+def last_to_come(namespace: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a policy and the one workload it is about."""
+    policy = {
+        "apiVersion": "readiness.dev/v1alpha1",
+        "kind": "ReadinessPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "match": {"workloadSelector": {"matchLabels": {"last": name}}},
+            "checks": [{"id": "mutable-image-tag"}],
+        },
+    }
+    last = deployment(namespace, name, replicas=0)
+    last["metadata"]["labels"]["last"] = name
+    return policy, last
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +215,7 @@ def scene(cluster: Cluster, operator_kubeconfig: Path) -> Iterator[Scene]:
     options = ("--prometheus-url", prometheus.url, "--service-level-interval", "1")
     operator = OperatorProcess(operator_kubeconfig, "--qps", "0", *options)
     with prometheus:
-        eventually(prometheus.ready, within=30)
+        eventually(prometheus.ready)
         operator.start()
         yield Scene(cluster, namespace, prometheus, operator)
         assert operator.stop() == 0
@@ -160,7 +224,7 @@ def scene(cluster: Cluster, operator_kubeconfig: Path) -> Iterator[Scene]:
 
 
 def test_each_shipped_level_is_met_missed_or_without_data(scene: Scene) -> None:
-    eventually(scene.all_as_they_are, within=20)
+    eventually(scene.all_as_they_are)
 
     for source in SOURCES:
         assert scene.message(f"{source}-bad").split("; ") == [
@@ -185,85 +249,61 @@ def test_each_shipped_level_is_met_missed_or_without_data(scene: Scene) -> None:
 
 
 def test_too_few_samples_are_no_pass(scene: Scene) -> None:
-    eventually(lambda: scene.verdict("http-rare") == UNKNOWN, within=20)
+    eventually(lambda: scene.verdict("http-rare") == UNKNOWN)
 
     assert "fewer than 1000 samples in 1d: too few to judge by" in scene.message("http-rare")
 
 
-# Counts stand still only once every first answer is in and told of, which a busy machine delays
-# beyond what these two wait for.
-QUIET = pytest.mark.skipif(
-    "READINESS_QUIET_MACHINE" not in os.environ,
-    reason="needs a machine with nothing else to do: READINESS_QUIET_MACHINE=1",
-)
-
-
-@QUIET
 def test_measuring_again_and_again_writes_nothing(scene: Scene) -> None:
-    eventually(scene.all_as_they_are, within=20)
-    mark = scene.cluster.control_plane.audit_mark()
+    mark = scene.mark_when_all_is_said()
 
     def answered() -> float:
         metric = "readiness_service_level_queries"
         return scene.operator.metric(metric, outcome="answered")
 
     before = answered()
-    eventually(lambda: answered() > before + 100, within=20)
+    eventually(lambda: answered() > before + 100)
 
-    assert scene.cluster.writes(mark) == []
+    assert scene.written_since(mark) == []
 
 
-@QUIET
 def test_restart_writes_nothing(scene: Scene) -> None:
     """Everything is to be measured anew, and until then nothing is said anew."""
-    eventually(scene.all_as_they_are, within=20)
-    mark = scene.cluster.control_plane.audit_mark()
+    mark = scene.mark_when_all_is_said()
 
     assert scene.operator.stop() == 0
     scene.operator.start()
-    state = "readiness_service_levels"
-    eventually(
-        lambda: (
-            scene.operator.metric(state, state="measured") == 3 * 6 + 3
-            and scene.operator.metric(state, state="unknown") == 3 * 3
-            and scene.operator.metric("readiness_queue_length") == 0
-        ),
-        within=20,
-    )
+    eventually(scene.all_measured)
 
-    assert scene.cluster.writes(mark) == []
+    assert scene.written_since(mark) == []
 
 
 def test_metrics_tell_what_is_measured(scene: Scene) -> None:
-    eventually(scene.all_as_they_are, within=20)
+    eventually(scene.all_as_they_are)
+    eventually(scene.all_measured)
 
-    state = "readiness_service_levels"
-    assert scene.operator.metric(state, state="measured") == 3 * 6 + 3
-    assert scene.operator.metric(state, state="unknown") == 3 * 3
-    assert scene.operator.metric(state, state="waiting") == 0
     assert scene.operator.metric("readiness_service_level_queries", outcome="no_data") > 0
     assert 0 < scene.operator.metric("readiness_service_level_age_seconds") < 20
 
 
 def test_workload_that_comes_later_is_measured_before_it_is_judged(scene: Scene) -> None:
     """Its conditions never say Unknown merely because the first measurement is still to come."""
-    eventually(scene.all_as_they_are, within=20)
-    mark = scene.cluster.control_plane.audit_mark()
+    mark = scene.mark_when_all_is_said()
     name = "http-good"
     scene.cluster.kubectl("-n", scene.namespace, "delete", "deployment", name)
     scene.cluster.apply(workload(scene.namespace, name, "http"))
 
-    eventually(lambda: scene.verdict(name) == MET, within=10)
+    eventually(lambda: scene.verdict(name) == MET)
 
-    writes = [event for event in scene.cluster.writes(mark) if event.name == name]
+    writes = [event for event in scene.written_since(mark) if event.name == name]
     assert len(writes) == 1
 
 
 def test_prometheus_away_and_back(scene: Scene) -> None:
-    eventually(scene.all_as_they_are, within=20)
+    eventually(scene.all_as_they_are)
     scene.prometheus.stop()
 
-    eventually(lambda: scene.all_are(UNKNOWN, UNKNOWN, UNKNOWN), within=20)
+    eventually(lambda: scene.all_are(UNKNOWN, UNKNOWN, UNKNOWN))
     away = f"can't reach Prometheus at {scene.prometheus.url}: connection refused"
     parts = [part for part in scene.message("http-good").split("; ") if away in part]
     assert len(parts) == len(NAMES)
@@ -272,8 +312,8 @@ def test_prometheus_away_and_back(scene: Scene) -> None:
     assert scene.operator.get("/readyz")[0] == 200
 
     scene.prometheus.start()
-    eventually(scene.prometheus.ready, within=30)
-    eventually(scene.all_as_they_are, within=60)
+    eventually(scene.prometheus.ready)
+    eventually(scene.all_as_they_are)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tools.control_plane import ControlPlane
 FOLDER = Path(__file__).resolve().parent
 ORIGINALS = FOLDER / "crds"
 STAND_INS = FOLDER / "stand-ins"
+REPORTS = ORIGINALS / "reports"
 
 _PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -26,9 +27,21 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def definitions() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return each CRD by the group and the kind it defines; leave them as they are."""
-    texts = [gzip.decompress(path.read_bytes()) for path in sorted(ORIGINALS.glob("*.yaml.gz"))]
-    texts += [path.read_bytes() for path in sorted(STAND_INS.glob("*.yaml"))]
+    """Return each CRD that is read, by the group and kind it defines; leave them as they are."""
+    return _by_kind(_originals(ORIGINALS) + [p.read_bytes() for p in STAND_INS.glob("*.yaml")])
+
+
+@cache
+def report_definitions() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return each CRD of reports, which the operator writes, in the same way."""
+    return _by_kind(_originals(REPORTS))
+
+
+def _originals(folder: Path) -> list[bytes]:
+    return [gzip.decompress(path.read_bytes()) for path in sorted(folder.glob("*.yaml.gz"))]
+
+
+def _by_kind(texts: list[bytes]) -> dict[tuple[str, str], dict[str, Any]]:
     found = {}
     for text in texts:
         manifest = yaml.load(text, _LOADER)
