@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote, urlencode
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -24,6 +25,7 @@ from aiolimiter import AsyncLimiter
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.rest import RESTClientObject
+from yarl import URL
 
 from readiness.errors import ClusterError, ConflictError, ForbiddenError, NotFoundError
 
@@ -212,6 +214,8 @@ class KubeClient:
                 return _Answer(response.status, response.headers, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
+            if isinstance(error, aiohttp.ClientHttpProxyError):  # its own text holds the password
+                reason = f"the proxy answered {error.status} {error.message}"
             raise ClusterError(f"cannot reach the API server at {self.host}: {reason}") from None
 
     async def _authorization(self) -> dict[str, str]:
@@ -225,8 +229,7 @@ class KubeClient:
         connector = _GuardedConnector(self._write_guard, limit=limit, ssl=self._ssl_context)
         return aiohttp.ClientSession(
             connector=connector,
-            proxy=self.configuration.proxy,
-            trust_env=True,
+            proxy=_proxy(self.configuration),
             timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
             **options,
         )
@@ -354,6 +357,21 @@ class _GuardedConnector(aiohttp.TCPConnector):
                 connection.close()
                 raise
         return connection
+
+
+def _proxy(configuration: kubernetes_client.Configuration) -> str | None:
+    """Return the proxy on the way to the API server.
+
+    It is that of the kubeconfig, else that of the environment (HTTPS_PROXY, NO_PROXY). aiohttp
+    could look there by itself (trust_env), but then it reads ~/.netrc before every call, in another
+    thread: a fifth of what the controller did at its start (profiled).
+    """
+    if configuration.proxy:
+        return str(configuration.proxy)
+    host = URL(configuration.host)
+    if proxy_bypass(host.host or ""):
+        return None
+    return getproxies().get(host.scheme)
 
 
 @dataclass(frozen=True, slots=True)
