@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from types import SimpleNamespace
 
-import aiohttp
 import kopf
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
-from multidict import CIMultiDict
-from yarl import URL
 
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient
@@ -80,23 +78,29 @@ async def test_kopf_remembers_nothing_of_the_objects_it_passes_on() -> None:
     assert list(memories.iter_all_memories()) == []
 
 
-async def test_the_next_page_of_a_list_waits_until_the_last_ones_are_delivered() -> None:
-    async with nobody() as client:
-        feed = feed_of(client)
-        session = (await feed._session()).aiohttp_session
-        before_request = session.trace_configs[0].on_request_start
-        before_request.freeze()
-        feed._events.extend([WatchEvent(kinds.POLICIES, None, {})] * 251)
-        first, next_page = (
-            aiohttp.TraceRequestStartParams("GET", URL(f"http://nobody/{query}"), CIMultiDict())
-            for query in ("", "?continue=token")
-        )
+async def test_kopf_lists_nothing_and_watches_everything() -> None:
+    """What there is the operator lists by itself; the list only says where the watch begins."""
+    asked = []
 
-        await before_request.send(session, SimpleNamespace(), first)
-        waits = asyncio.ensure_future(before_request.send(session, SimpleNamespace(), next_page))
-        await asyncio.wait([waits], timeout=0.1)
-        assert not waits.done()
-        feed._events.pop()
-        async with asyncio.timeout(5):
-            await waits
-        await session.close()
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.path, dict(request.query)))
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        configuration = Configuration()
+        configuration.host = str(server.make_url("")).rstrip("/")
+        async with KubeClient(configuration) as client:
+            session = (await feed_of(client)._session()).aiohttp_session
+            path = kinds.POLICIES.path()
+            for url in (f"{path}?limit=250", f"{path}?watch=true&resourceVersion=7", "/apis"):
+                async with session.get(f"{configuration.host}{url}"):
+                    pass
+            await session.close()
+
+    assert asked == [
+        (path, {"limit": "250", "fieldSelector": f"metadata.name={'x' * 254}"}),
+        (path, {"watch": "true", "resourceVersion": "7"}),
+        ("/apis", {}),
+    ]

@@ -37,15 +37,13 @@ _CLEAN_UP_SECONDS = 3.0
 _CANCEL_SECONDS = 1.0
 # Between two batches other work of the loop gets its turn.
 _BATCH = 200
-# Kopf lists page by page; the next page waits until most of the last ones has been delivered, or
-# the list of a large cluster would lie in memory as a whole.
-_MOST_WAITING = 250
-_WAIT_SECONDS = 0.01
+# A field selector that no object meets: names of objects are never so long (RFC 1123).
+_NOTHING = f"metadata.name={'x' * 254}"
 
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """What the feed saw: `type` is None for an object listed when a watch begins."""
+    """What the feed saw: `type` is ADDED, MODIFIED or DELETED."""
 
     kind: ResourceKind
     type: str | None
@@ -116,8 +114,8 @@ class Feed:
 
     Attributes:
         deliver: called in the operator's loop with what happened since it was called last.
-        listed: called in the operator's loop when Kopf has listed a page of a kind, as it does when
-            a watch begins or begins anew. What vanished meanwhile it says nothing of.
+        listed: called in the operator's loop when a watch of a kind begins or begins anew. Nothing
+            is delivered of what there is at that moment, or went before: that has to be listed.
         scanned: called in the operator's loop when Kopf has looked which kinds there are, as it
             does at its start and whenever a definition has changed.
         ended: set in the operator's loop when Kopf has ended, for whatever reason.
@@ -219,18 +217,20 @@ class Feed:
         return registry
 
     async def _session(self) -> kopf.AiohttpSession:
-        """Return an HTTP session for Kopf: our own credentials, and an eye on what it lists.
+        """Return an HTTP session for Kopf: our own credentials, and a hand on what it lists.
 
-        A list is the only sign of a watch that began anew, when the list is empty too.
+        A list is the only sign of a watch that begins. Its objects would be a second copy of what
+        the operator lists itself, and Kopf takes longer over each than it takes to judge it: so it
+        is made to list nothing, and watches from there on.
         """
         by_path = {kind.path(): kind for kind in self.kinds}
 
-        async def started(
-            _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestStartParams
-        ) -> None:
-            if "continue" in call.url.query:
-                while len(self._events) > _MOST_WAITING:  # noqa: ASYNC110 - another loop empties it
-                    await asyncio.sleep(_WAIT_SECONDS)
+        async def list_nothing(
+            request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            if request.url.path in by_path and "watch" not in request.url.query:
+                request.url = request.url.update_query(fieldSelector=_NOTHING)
+            return await send(request)
 
         async def ended(
             _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestEndParams
@@ -242,9 +242,8 @@ class Feed:
                 self._call(self.scanned)
 
         trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(started)
         trace.on_request_end.append(ended)
-        session = await self.client.session(trace)
+        session = await self.client.session(trace, list_nothing)
         self._sessions.append(session)
         return kopf.AiohttpSession(
             server=self.client.host,

@@ -23,8 +23,8 @@ from readiness.watch.feed import Feed, WatchEvent
 
 logger = structlog.get_logger(__name__)
 
-# A relist by Kopf delivers what is known already; once it is over, a sweep finds what vanished.
-_AFTER_RELIST_SECONDS = 1.0
+# A watch begins with the moment of an empty list: a sweep after it finds what there was and went.
+_AFTER_RELIST_SECONDS = 0.5
 # So long after Kopf looked for kinds, the API server serves those it had only heard of.
 _AFTER_SCAN_SECONDS = 2.0
 _FEED_RESTART_SECONDS = 0.5
@@ -186,7 +186,7 @@ class Synchroniser:
             self._feed.end()
 
     def _schedule_sweep(self, kind: ResourceKind) -> None:
-        """Sweep a kind once its relist is over: a second after the last page of it came."""
+        """Sweep a kind whose watch begins, in a moment: it may begin several times in a row."""
         handle = self._relisted.get(kind)
         if handle is not None:
             handle.cancel()
@@ -195,10 +195,23 @@ class Synchroniser:
 
     def _start_sweep(self, kind: ResourceKind) -> None:
         self._relisted.pop(kind, None)
-        if kind in self._due:  # Kopf is slow with its pages: the sweep that waits sees them too
+        if kind in self._due:  # the sweep that waits will see the same
             return
         self._due.add(kind)
-        self._run(partial(self.sweep, kind))
+        self._run(partial(self._sweep_at_last, kind))
+
+    async def _sweep_at_last(self, kind: ResourceKind) -> None:
+        """Sweep a kind, however long it takes until it can be listed: nothing else would do it."""
+        attempt = 0
+        while True:
+            try:
+                await self.sweep(kind)
+            except ClusterError as error:
+                logger.warning("sweep failed", reason=str(error))
+                await backoff(attempt, longest=5.0)
+                attempt += 1
+            else:
+                return
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def run() -> None:
@@ -286,7 +299,7 @@ class Synchroniser:
                 kind=kind.kind,
                 reason=reason,
                 remedy="grant it to the operator: kubectl create clusterrole readiness-extra "
-                f"--verb=get,list,watch --resource={kind.qualified}, with a clusterrolebinding",
+                f"--verb=list,watch --resource={kind.qualified}, with a clusterrolebinding",
             )
         self._allowed.discard(kind)
         self._seen.discard(kind)
