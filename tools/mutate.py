@@ -1,6 +1,6 @@
 """Tests the tests: changes the code of checks/ and evaluate/ in one place, and some test must fail.
 
-    python -m tools.mutate [--share 0.1] [--jobs N] [PATTERN...]
+    python -m tools.mutate [--go-on] [--share 0.1] [--jobs N] [PATTERN...]
 
 The changes are mutmut's (https://mutmut.readthedocs.io), and two more: a condition that always, or
 never, holds. Its runner is not used: it leaves decorated functions alone, and every rule of a check
@@ -9,7 +9,12 @@ fixtures of all checks that use it, in a fork of a process that has read them al
 milliseconds; whatever survives that, and changes to evaluate/, are judged by the tests of `TESTS`,
 in a fork of a process that has collected them all: the changed code takes the place of the old
 within the modules, functions and classes that the tests have imported. So all tests of it share the
-seconds that importing and collecting take.
+seconds that importing and collecting take. What can't be put in place like that, fields of classes
+above all, is imported anew.
+
+Every verdict is kept at once in `JOURNAL`: after a run that was cut off, --go-on asks only for what
+is left. With it what was killed stays killed, and what survived is asked again when the code or the
+tests are no longer what they were.
 
 Texts for people are left alone, but for messages of findings: metadata of checks, docstrings.
 """
@@ -19,10 +24,13 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import gc
+import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import mmap
 import os
 import random
 import resource
@@ -30,11 +38,12 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -48,10 +57,11 @@ from mutmut.mutation.mutators import mutation_operators, operator_arg_removal
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "operator"
 SURVIVORS = ROOT / ".cache" / "mutation" / "survivors.txt"
+JOURNAL = SURVIVORS.with_name("judged.txt")
 PACKAGES = ("readiness.checks", "readiness.evaluate")
 TESTS = {
     "readiness.checks": ("tests/checks",),
-    "readiness.checks.base": ("tests/checks", "tests/evaluate", "tests/remediate"),
+    "readiness.checks.base": ("tests/evaluate", "tests/checks", "tests/remediate"),
     "readiness.checks.registry": ("tests/checks", "tests/evaluate"),
     "readiness.evaluate": ("tests/evaluate", "tests/report"),
 }
@@ -61,9 +71,11 @@ _LEFT_OUT = "tests/checks/test_fixtures.py"  # asked already
 _KEPT_BY_OTHERS = ("readiness.checks.base", "readiness.checks.registry")
 # Of CPU: on a busy machine a minute may pass before a test that takes a second is over.
 _SECONDS_FOR_FIXTURES = 10
-_SECONDS_FOR_TESTS = 60
+_SECONDS_FOR_A_TEST = 15
+_SECONDS_FOR_TESTS = 120
 _PATIENCE = 20  # times these seconds, for what waits for ever
 _MAX_MEMORY = 2 * 1024**3
+_KILLERS = 20  # tests that are asked first
 
 _KILLED, _SURVIVED = 0, 3
 
@@ -80,6 +92,11 @@ class Mutant:
     module: str
     line: int
     source: str
+
+    @property
+    def digest(self) -> str:
+        """What the journal knows it by."""
+        return hashlib.sha256(f"{self.module} {self.source}".encode()).hexdigest()[:20]
 
     def diff(self) -> str:
         """Return the change as a diff without context."""
@@ -118,17 +135,7 @@ class _Changes(cst.CSTVisitor):
         self.found: list[tuple[cst.CSTNode, cst.CSTNode, int]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom):
-            return False
-        if isinstance(node, cst.Assign) and isinstance(node.value, cst.Call):
-            function = node.value.func
-            if isinstance(function, cst.Name) and function.value in {"Check", "TypeVar"}:
-                return False
-        if isinstance(node, cst.AnnAssign):
-            type_ = node.annotation.annotation
-            if isinstance(type_, cst.Name) and type_.value == "TypeAlias":
-                return False
-        if isinstance(node, cst.Raise | cst.Assert):  # programming errors, and their words
+        if _decides_nothing(node):
             return False
         line = self.get_metadata(PositionProvider, node).start.line
         for kind, operator in mutation_operators:
@@ -138,6 +145,23 @@ class _Changes(cst.CSTVisitor):
         if isinstance(node, cst.If | cst.CompIf):
             self.found += [(node.test, cst.Name(word), line) for word in ("False", "True")]
         return True
+
+
+def _decides_nothing(node: cst.CSTNode) -> bool:
+    """Return whether nothing runs in a part of a module, or only what tells people something."""
+    match node:
+        case cst.Annotation() | cst.Decorator() | cst.Import() | cst.ImportFrom():
+            return True
+        case cst.Raise() | cst.Assert():  # programming errors, and their words
+            return True
+        case cst.Assign(value=cst.Call(func=cst.Name("Check" | "TypeVar"))):
+            return True
+        case cst.Assign(value=cst.Subscript(value=cst.Name("Literal" | "dict"))):
+            return True
+        case cst.AnnAssign(annotation=cst.Annotation(cst.Name("TypeAlias"))):
+            return True
+        case _:
+            return False
 
 
 def mutants(module: str, share: float = 1) -> list[Mutant]:
@@ -150,10 +174,11 @@ def mutants(module: str, share: float = 1) -> list[Mutant]:
     chosen = random.Random(f"4 {module}")
     seen = {_meaning(source)}
     found = []
+    encoded = source.encode()
     for node, new, line in visitor.found:
         if chosen.random() >= share:
             continue
-        changed = _written(wrapper.module, spans[node], node, new)
+        changed = _written(wrapper.module, encoded, spans[node], node, new)
         try:
             meaning = _meaning(changed)
         except SyntaxError:
@@ -164,9 +189,10 @@ def mutants(module: str, share: float = 1) -> list[Mutant]:
     return found
 
 
-def _written(module: cst.Module, span: CodeSpan, old: cst.CSTNode, new: cst.CSTNode) -> str:
+def _written(
+    module: cst.Module, source: bytes, span: CodeSpan, old: cst.CSTNode, new: cst.CSTNode
+) -> str:
     """Return the text of a module with one node in place of another."""
-    source = module.code.encode()
     end = span.start + span.length
     if source[span.start : end].decode() == module.code_for_node(old):
         return (source[: span.start] + module.code_for_node(new).encode() + source[end:]).decode()
@@ -314,16 +340,27 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         _run(module, self._code)
 
 
-class Tests:
+class _Hurry:
+    """Ends the process when a test takes too long: what loops for ever loops in one of them."""
+
+    def pytest_runtest_logstart(self) -> None:
+        """Wind up the clock, of CPU, anew for each test."""
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS_FOR_A_TEST)
+
+
+class Tests(_Hurry):
     """Judges mutants by tests that have been collected, in forks of that process.
 
     Pytest calls it in place of running the tests.
     """
 
     def __init__(self, work: Callable[[Callable[[Mutant], bool]], None]) -> None:
+        super().__init__()
         self._work = work
         self._items: list[pytest.Item] = []
         self._users = _users()
+        self._killers: list[pytest.Item] = []  # the last first: neighbours die of the same
+        self._asked = mmap.mmap(-1, 4)  # which test a fork is at
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge all mutants, and tell pytest that this was it."""
@@ -333,22 +370,30 @@ class Tests:
 
     def survives(self, mutant: Mutant) -> bool:
         """Return whether every test that may notice the change passes."""
-        items = self._about(mutant.module)
+        about = dict.fromkeys(self._about(mutant.module))
+        items = list(dict.fromkeys([*(i for i in self._killers if i in about), *about]))
         code = _compiled(mutant)
+        self._asked[:] = bytes(4)
 
         def passes() -> bool:
             _swap(sys.modules[mutant.module], code)
-            for item, following in zip(items, [*items[1:], None], strict=True):
+            for index, item in enumerate(items):
+                self._asked[:] = index.to_bytes(4)
+                following = items[index + 1] if index + 1 < len(items) else None
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if item.session.testsfailed:
                     return False
             return True
 
-        return _forked(passes, _SECONDS_FOR_TESTS)
+        if _forked(passes, _SECONDS_FOR_TESTS):
+            return True
+        killer = items[int.from_bytes(self._asked[:])]
+        self._killers = list(dict.fromkeys([killer, *self._killers]))[:_KILLERS]
+        return False
 
     def _about(self, module: str) -> list[pytest.Item]:
         """Return the tests of a module, those that name it first."""
-        folders = TESTS.get(module) or TESTS[module.rpartition(".")[0]]
+        folders = _folders_of(module)
         stems = [m.rpartition(".")[2] for m in (module, *self._users.get(module, []))]
         ids = {stem.replace("_", "-") for stem in stems}
         named, others = [], []
@@ -363,6 +408,21 @@ class Tests:
             elif fixture.check_id in ids:
                 named.append(item)
         return named + others
+
+
+@cache
+def _fields(module: str) -> frozenset[int]:
+    """Return the lines of a module that stand in a class and in no function.
+
+    What makes an object of a class is made with the class: a changed field is no good to it.
+    """
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source_of(module))):  # from the outside to the inside
+        if isinstance(node, ast.ClassDef):
+            found.update(range(node.lineno, (node.end_lineno or 0) + 1))
+        elif isinstance(node, ast.FunctionDef):
+            found.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
+    return frozenset(found)
 
 
 def _swap(module: ModuleType, code: CodeType) -> None:
@@ -424,6 +484,7 @@ def _forked(survives: Callable[[], bool], seconds: int) -> bool:
             os.dup2(silence, 1)
             os.dup2(silence, 2)
             signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
+            signal.setitimer(signal.ITIMER_PROF, min(seconds, _SECONDS_FOR_A_TEST))
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY, _MAX_MEMORY))
             os._exit(_SURVIVED if survives() else _KILLED)
@@ -432,53 +493,117 @@ def _forked(survives: Callable[[], bool], seconds: int) -> bool:
     return os.WIFEXITED(status) and os.WEXITSTATUS(status) == _SURVIVED
 
 
-def _in_jobs(
-    start: Callable[[Callable[[Callable[[Mutant], bool]], None]], None],
-    todo: Sequence[Mutant],
-    jobs: int,
-) -> list[Mutant]:
+class Journal:
+    """What has been judged before, by a file that is written line by line."""
+
+    def __init__(self, *, go_on: bool) -> None:
+        self._state = _state()
+        self._killed: set[str] = set()
+        self._survived: set[tuple[str, str]] = set()
+        JOURNAL.parent.mkdir(parents=True, exist_ok=True)
+        if go_on and JOURNAL.exists():
+            for line in JOURNAL.read_text(encoding="utf-8").splitlines():
+                match line.split():
+                    case [digest, _, "killed"]:
+                        self._killed.add(digest)
+                    case [digest, step, "survived", self._state]:
+                        self._survived.add((digest, step))
+        self._file = JOURNAL.open("a" if go_on else "w", encoding="utf-8")
+
+    def survives(self, mutant: Mutant, step: str) -> bool | None:
+        """Return whether a mutant survives a step; None where nobody knows yet."""
+        if mutant.digest in self._killed:
+            return False
+        return True if (mutant.digest, step) in self._survived else None
+
+    def note(self, mutant: Mutant, step: str, *, survives: bool) -> None:
+        """Write down a verdict."""
+        verdict = f"survived {self._state}" if survives else "killed"
+        self._file.write(f"{mutant.digest} {step} {verdict}\n")
+        self._file.flush()
+
+
+def _state() -> str:
+    """Return what tells the code and its tests from those of any other moment."""
+    folders = {folder for some in TESTS.values() for folder in some} | {"tests/fixtures"}
+    digest = hashlib.sha256()
+    for root in (SOURCE, *(ROOT / folder for folder in sorted(folders))):
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(ROOT)} ".encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+Start = Callable[[Callable[[Callable[[Mutant], bool]], None]], None]
+
+
+def _in_jobs(start: Start, mutants: Sequence[Mutant], jobs: int, journal: Journal) -> list[Mutant]:
     """Return the mutants that survive, each judged in one of several processes of its own.
 
     Args:
         start: makes ready and calls what it is given with a function that judges a mutant.
-        todo: the mutants.
+        mutants: what to judge, unless the journal knows.
         jobs: how many processes.
+        journal: keeps the verdicts.
     """
+    step = start.__name__.removeprefix("_by_")
+    survives = {mutant: journal.survives(mutant, step) for mutant in mutants}
+    todo = [mutant for mutant in mutants if survives[mutant] is None]
+    unchanged = [Mutant(m, 0, source_of(m)) for m in dict.fromkeys(m.module for m in todo)]
 
-    def share(job: int) -> list[Mutant]:
-        mine = todo[job::jobs]
-        if not mine:
-            return []
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-
-            def work(survives: Callable[[Mutant], bool]) -> None:
-                with os.fdopen(writing, "w") as out:
-                    for module in list(dict.fromkeys(m.module for m in todo))[job::jobs]:
-                        if not survives(Mutant(module, 0, source_of(module))):
-                            out.write(f"{module}\n")
-                            return
-                    for index, mutant in enumerate(mine):
-                        out.write(f"{index}\n" if survives(mutant) else "")
-                        out.flush()
-                    out.write("end\n")
-
-            silence = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
-            with suppress(BaseException), redirect_stdout(silence):
-                start(work)
-            os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading) as lines:
-            told = lines.read().split()
-        os.waitpid(child, 0)
-        if not told or told[-1] != "end":
-            about = told[-1] if told else "all modules"
-            raise SystemExit(f"mutate: the tests of {about} fail without any change")
-        return [mine[int(index)] for index in told[:-1]]
+    def judge(job: int) -> None:
+        for mutant, verdict in _judged(start, todo[job::jobs], unchanged[job::jobs]):
+            journal.note(mutant, step, survives=verdict)
+            survives[mutant] = verdict
 
     with ThreadPoolExecutor(jobs) as pool:
-        return [mutant for found in pool.map(share, range(jobs)) for mutant in found]
+        list(pool.map(judge, range(jobs)))
+    return [mutant for mutant in mutants if survives[mutant]]
+
+
+def _judged(
+    start: Start, mutants: Sequence[Mutant], unchanged: Sequence[Mutant]
+) -> Iterator[tuple[Mutant, bool]]:
+    """Yield whether each mutant survives, as judged in a process of its own."""
+    if not mutants:
+        return
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        silence = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+        with suppress(BaseException), redirect_stdout(silence):
+            start(lambda survives: _write(writing, survives, mutants, unchanged))
+        os._exit(0)
+    os.close(writing)
+    last = ""
+    with os.fdopen(reading) as lines:
+        for line in lines:
+            last, _, verdict = line.strip().partition(" ")
+            if verdict:
+                yield mutants[int(last)], verdict == "1"
+    os.waitpid(child, 0)
+    if last != "end":
+        if not last or last.isdigit():
+            raise SystemExit("mutate: a process ended early; --go-on asks for what is left")
+        raise SystemExit(f"mutate: the tests of {last} fail without any change")
+
+
+def _write(
+    pipe: int,
+    survives: Callable[[Mutant], bool],
+    mutants: Sequence[Mutant],
+    unchanged: Sequence[Mutant],
+) -> None:
+    """Write a line for each mutant: its index, 1 or 0; then `end`, or a module that fails as is."""
+    gc.freeze()  # else every fork copies all there is, to look for garbage in it
+    with os.fdopen(pipe, "w", buffering=1) as out:
+        for module in unchanged:
+            if not survives(module):
+                out.write(f"{module.module}\n")
+                return
+        for index, mutant in enumerate(mutants):
+            out.write(f"{index} {int(survives(mutant))}\n")
+        out.write("end\n")
 
 
 def _by_fixtures(work: Callable[[Callable[[Mutant], bool]], None]) -> None:
@@ -493,14 +618,40 @@ def _by_tests(work: Callable[[Callable[[Mutant], bool]], None]) -> None:
 
 
 def _by_tests_of_new_imports(work: Callable[[Callable[[Mutant], bool]], None]) -> None:
+    # Whatever else the tests import stays imported.
+    _pytest(sorted({folder for some in TESTS.values() for folder in some}), _Forgets())
+
     def survives(mutant: Mutant) -> bool:
         def passes() -> bool:
             sys.meta_path.insert(0, _Changed(mutant))
-            return _pytest(TESTS[mutant.module]) == pytest.ExitCode.OK
+            # One after the other: collecting takes longer than the test that kills it.
+            parts = _named_first(mutant.module)
+            return all(_pytest([part], _Hurry()) == pytest.ExitCode.OK for part in parts)
 
         return _forked(passes, _SECONDS_FOR_TESTS)
 
     work(survives)
+
+
+class _Forgets:
+    """Has pytest collect, and then forget what is to be imported anew."""
+
+    def pytest_runtestloop(self) -> bool:
+        for name in list(sys.modules):
+            if name.split(".")[0] in {"readiness", "tests"}:
+                del sys.modules[name]
+        return True
+
+
+def _folders_of(module: str) -> tuple[str, ...]:
+    return TESTS.get(module) or TESTS[module.rpartition(".")[0]]
+
+
+def _named_first(module: str) -> list[str]:
+    """Return the folders of the tests of a module, after the files that are named for it."""
+    folders, stem = _folders_of(module), module.rpartition(".")[2].strip("_")
+    named = [f"{folder}/test_{stem}.py" for folder in folders]
+    return [*(path for path in named if (ROOT / path).exists()), *folders]
 
 
 def _pytest(folders: Sequence[str], *plugins: object) -> int | pytest.ExitCode:
@@ -517,21 +668,25 @@ def main(arguments: Iterable[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("patterns", nargs="*", help="only modules whose name holds one of these")
+    parser.add_argument("--go-on", action="store_true", help="keep what earlier runs have judged")
     parser.add_argument("--share", type=float, default=1, help="only this share, by a fixed seed")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--fixtures-only", action="store_true", help="do not run the slower tests")
     options = parser.parse_args(None if arguments is None else list(arguments))
     started = time.monotonic()
     wanted = [m for m in modules() if not options.patterns or any(p in m for p in options.patterns)]
+    journal = Journal(go_on=options.go_on)
     todo = [mutant for module in wanted for mutant in mutants(module, options.share)]
     print(f"{len(todo)} mutants of {len(wanted)} modules", flush=True)
-    left = _in_jobs(_by_fixtures, todo, options.jobs)
+    checks = [mutant for mutant in todo if mutant.module.startswith(PACKAGES[0])]
+    others = [mutant for mutant in todo if not mutant.module.startswith(PACKAGES[0])]
+    left = _in_jobs(_by_fixtures, checks, options.jobs, journal) + others
     print(f"{len(left)} left by the fixtures after {time.monotonic() - started:.0f} s", flush=True)
     if not options.fixtures_only:
-        swapped = [mutant for mutant in left if mutant.module not in _KEPT_BY_OTHERS]
-        others = [mutant for mutant in left if mutant.module in _KEPT_BY_OTHERS]
-        left = _in_jobs(_by_tests, swapped, options.jobs)
-        left += _in_jobs(_by_tests_of_new_imports, others, options.jobs)
+        anew = [m for m in left if m.module in _KEPT_BY_OTHERS or m.line in _fields(m.module)]
+        swapped = [mutant for mutant in left if mutant not in anew]
+        left = _in_jobs(_by_tests, swapped, options.jobs, journal)
+        left += _in_jobs(_by_tests_of_new_imports, anew, options.jobs, journal)
     _tell(todo, left)
     print(f"{time.monotonic() - started:.0f} s")
     return 0

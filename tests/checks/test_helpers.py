@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from readiness.checks._config_references import ConfigReference, config_references
 from readiness.checks._credentials import credential_in, credential_named
 from readiness.checks._database_connections import (
     connection_of_variable,
@@ -135,6 +136,18 @@ def test_statements_say_where_they_stand() -> None:
         Statement("spec.template.metadata.annotations.owner", "web"),
         Statement("metadata.labels.owner", "shop"),
         Statement("spec.template.metadata.labels.owner", "shop"),
+    ]
+
+
+def test_a_service_account_is_needed_with_no_keys_and_is_never_optional() -> None:
+    pod = {"serviceAccountName": "shop", "containers": [{"name": "app", "image": "app:1"}]}
+    workload = Workload({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod})
+    path = "spec.serviceAccountName"
+
+    assert list(config_references(workload)) == [
+        ConfigReference(
+            "ServiceAccount", "shop", path, path, keys=(), container=None, optional=False
+        )
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from readiness.evaluate._cel_syntax import Node, parse_checked
+from readiness.evaluate._cel_syntax import Node, _message, parse_checked
 from readiness.evaluate.custom_checks import _environment
 
 
@@ -18,7 +18,7 @@ def tree(expression: str) -> Node:
 
 def words(node: Node) -> str:
     parts = [node.kind, node.name, "" if node.value is None else f"'{node.value}'"]
-    parts += ["tested" if node.tested else "", "collects" if node.collects else ""]
+    parts += ["tested" if node.tested else ""]
     parts += [f"@{node.offset}", f"<{','.join(node.overloads)}>" if node.overloads else ""]
     text = " ".join(part for part in parts if part)
     if node.children:
@@ -91,7 +91,7 @@ def words(node: Node) -> str:
         (
             "['a'].map(x, x + 'b') == []",
             (
-                "call _==_ @22 <equals>(loop x collects @9(list @0(constant 'a' @1))"
+                "call _==_ @22 <equals>(loop x @9(list @0(constant 'a' @1))"
                 "{call _+_ @15 <add_string>(name x @13, constant 'b' @17)}"
                 "->call _+_ @15 <add_string>(name x @13, constant 'b' @17), list @25)"
             ),
@@ -100,7 +100,7 @@ def words(node: Node) -> str:
             "['a'].filter(x, x == 'a').size() > 0",
             (
                 "call _>_ @33 <greater_int64>(call size @30 <list_size>"
-                "(loop x collects @12(list @0(constant 'a' @1))"
+                "(loop x @12(list @0(constant 'a' @1))"
                 "{call _==_ @18 <equals>(name x @16, constant 'a' @21), name x @13}->name x @13), "
                 "constant @35)"
             ),
@@ -108,10 +108,18 @@ def words(node: Node) -> str:
         (
             "['a'].map(x, x == 'a', x.size()) == [1]",
             (
-                "call _==_ @33 <equals>(loop x collects @9(list @0(constant 'a' @1))"
+                "call _==_ @33 <equals>(loop x @9(list @0(constant 'a' @1))"
                 "{call _==_ @15 <equals>(name x @13, constant 'a' @18), "
                 "call size @29 <string_size>(name x @23)}"
                 "->call size @29 <string_size>(name x @23), list @36(constant @37))"
+            ),
+        ),
+        ("[true].all(x, x)", "loop x @10(list @0(constant @1)){name x @14}"),
+        (
+            "['a'].exists_one(x, x == 'a')",  # the last constant is the 1 that the macro adds
+            (
+                "loop x @16(list @0(constant 'a' @1))"
+                "{call _==_ @22 <equals>(name x @20, constant 'a' @25), constant @16}"
             ),
         ),
         (
@@ -133,6 +141,21 @@ def test_what_stands_past_the_128th_character_has_its_place() -> None:
     expression = f"{' ' * 300}true == false"
 
     assert words(tree(expression)) == ("call _==_ @305 <equals>(constant @300, constant @308)")
+
+
+def test_fields_of_every_size_are_read() -> None:
+    """64 bits, 32 bits, bytes and a number, each of two fields; protobuf.dev, Encoding."""
+    eight, four = bytes(range(8)), bytes(range(4))
+    data = b"\x09" + eight + b"\x15" + four + b"\x1a\x03abc" + b"\x20\xac\x02" + b"\x1a\x00"
+
+    assert _message(data) == {1: [eight], 2: [four], 3: [b"abc", b""], 4: [300]}
+
+
+def test_a_node_has_nothing_that_it_is_not_about() -> None:
+    truth = tree("true == false").children[0]
+
+    assert (truth.name, truth.value, truth.tested, truth.overloads) == ("", None, False, ())
+    assert (truth.children, truth.body, truth.transform) == ((), (), None)
 
 
 def test_a_long_text_is_whole() -> None:

@@ -688,6 +688,10 @@ def test_a_check_that_is_off_hides_none_after_it() -> None:
             {"id": "probe-missing", "params": {"x": 1}},
             "spec.checks[0].params.x: there is no such field",
         ),
+        (
+            {"id": "limit-missing"},
+            'spec.checks[0].severity must be set: "limit-missing" has no default',
+        ),
     ],
 )
 def test_a_mistake_hides_none_after_it(entry: dict[str, Any], mistake: str) -> None:

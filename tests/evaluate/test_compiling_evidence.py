@@ -77,6 +77,11 @@ def test_evidence_in_a_file_may_leave_out_its_namespace() -> None:
     del document["metadata"]["namespace"]
 
     assert compile_evidence(document, "till").namespace == "till"
+    assert compile_evidence(document).namespace == "default"  # as kubectl applies it
+
+
+def test_evidence_that_nobody_approved_says_so() -> None:
+    assert compile_evidence(manifest()).approved_by == ""
 
 
 @pytest.mark.parametrize(
@@ -109,6 +114,23 @@ def test_evidence_in_a_file_may_leave_out_its_namespace() -> None:
             (
                 'spec.item: "cors-origins-restricted" is not for a person to attest; it is '
                 "answered by cors-wildcard"
+            ),
+        ),
+        (
+            {"item": "performance-tests-done"},
+            "UnknownItem",
+            (
+                'spec.item: "performance-tests-done" is not for a person to attest; give evidence '
+                "for profiling-performed and load-testing-performed and stress-testing-performed "
+                "and spike-tested"
+            ),
+        ),
+        (
+            {"item": "requests-measured"},
+            "UnknownItem",
+            (
+                'spec.item: "requests-measured" is not for a person to attest; it is answered by '
+                "metrics-not-scraped, throughput"
             ),
         ),
         (
@@ -208,6 +230,20 @@ def test_a_policy_asks_for_items() -> None:
             (
                 'spec.evidence[0].item: the checklist has no item "load-testing-done", did you '
                 'mean "load-testing-performed"?'
+            ),
+        ),
+        (
+            {
+                "evidence": [
+                    {"item": "load-tested", "severity": "Must"},
+                    {"item": "load-testing-performed", "severity": "Must", "maxAge": "0d"},
+                ]
+            },
+            "UnknownItem",
+            (
+                'spec.evidence[0].item: "load-tested" is not for a person to attest; give evidence '
+                "for load-testing-performed; spec.evidence[1].maxAge must be longer than 0d: no "
+                "evidence would ever count"
             ),
         ),
         (

@@ -15,7 +15,12 @@ from readiness.api.vocabulary import Category, Result, Severity
 from readiness.checks.base import CannotTell, Finding, Outcome, Skip
 from readiness.errors import PolicyError
 from readiness.evaluate.compiling import compile_exemption, compile_policy
-from readiness.evaluate.custom_checks import ExpressionError, compile_expression
+from readiness.evaluate.custom_checks import (
+    MAX_WORK,
+    ExpressionError,
+    _measure,
+    compile_expression,
+)
 from readiness.evaluate.evaluator import evaluate
 from readiness.evaluate.policy import Policy, PolicySet
 from readiness.model.snapshot import Origin
@@ -175,8 +180,15 @@ def test_values_no_api_server_would_store_never_crash(value: Any) -> None:
     assert outcome == [Finding(MESSAGE, "")] or isinstance(outcome, CannotTell)
 
 
+_REPLACE = "replace() takes texts as they are, the new one no longer than the old"
 REFUSED = {
-    "1 +": "line 1, column 4: Syntax error: mismatched input '<EOF>'",
+    "1 +": "line 1, column 4: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', "
+    "'.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, "
+    "IDENTIFIER}",
+    f"'{'a' * 100_000}' == ''": "expression size exceeds codepoint limit. input size: 100008, "
+    "limit: 100000",
+    "true\n&& true\n&& object.status == 1": "line 3, column 10: object.status is not available, of "
+    "object only apiVersion, kind, metadata, spec",
     "true &&\n  nothing == 1": "line 2, column 3: undeclared reference to 'nothing'",
     "1 == '1'": "line 1, column 3: found no matching overload for '_==_' applied to "
     "'(int, string)'",
@@ -220,7 +232,77 @@ REFUSED = {
     "object.spec.x.map(a, [a, a]) == []": "map() may not make lists or maps",
     "object.spec.x.map(a, a + a) == []": "map() may not join texts or lists",
     "object.spec.x.map(a, a.map(b, b + b)) == []": "map() may not join texts or lists",
+    "['a'].map(a, a + a) == []": "line 1, column 16: map() may not join texts or lists",
+    "[['a']].map(a, a + a) == []": "line 1, column 18: map() may not join texts or lists",
+    "[b'a'].map(a, a + a) == []": "line 1, column 17: map() may not join texts or lists",
+    "object.spec.x.map(a, {a: a}) == []": "map() may not make lists or maps",
+    "object.spec.x.map(a, a.filter(b, b == object.spec.y)) == []": "map() may only use its own "
+    'variable, not "object"',
+    "object.spec.x.map(a, a.exists(b, b == object.spec.y) ? a : '') == []": "map() may only use "
+    'its own variable, not "object"',
+    "object.spec.x.map(a, a.map(b, b.map(c, [c]))) == []": "map() may not make lists or maps",
+    "object.spec.x.all(container, true)": '"container" may not be the variable of a loop',
+    "object.spec.x.all(a, a.all(object, true))": '"object" may not be the variable of a loop',
+    "namespaceObject == object.spec": "line 1, column 1: namespaceObject can't be used as a "
+    "whole: name a field, such as namespaceObject.metadata.labels",
+    "namespaceObject.metadata == null": "line 1, column 16: namespaceObject.metadata can't be used "
+    "as a whole: name a field, such as namespaceObject.metadata.labels",
+    "object.spec.x.all(a, object.metadata == a)": "line 1, column 28: object.metadata can't be "
+    "used as a whole: name a field, such as object.metadata.labels",
+    "object.spec.x.lastIndexOf('a', 1) == 1": "lastIndexOf() takes no offset here",
+    "object.spec.x.split(object.spec.y) == []": "the separator of split() must be a text as it is, "
+    "and not empty",
+    "object.spec.x.replace('', 'a') == ''": _REPLACE,
+    "object.spec.x.replace('', '') == ''": _REPLACE,
+    "object.spec.x.replace(object.spec.y, '') == ''": _REPLACE,
+    "object.spec.x.replace('a', object.spec.y) == ''": _REPLACE,
+    "google.protobuf.Duration{seconds: 1} == null": "line 1, column 1: messages such as "
+    '"google.protobuf.Duration" are not available',
+    "true\n&& object.spec.x.matches('(')": "line 2, column 26: invalid regular expression: "
+    "missing ): (",
+    "{'a': 'b', 1: 'c'}.size() == 2": "line 1, column 12: all values of a map must have the same "
+    "type",
 }
+
+USABLE = {
+    "!(object.spec.replicas == 2) && object.spec.replicas != 2": 5,
+    "object.spec.replicas < 4 && object.spec.replicas <= 3": 4,
+    "object.spec.replicas > 2 && object.spec.replicas >= 3": 4,
+    "object.spec.replicas == 2 || object.spec.replicas in [3]": 4,
+    "(object.spec.replicas == 3 ? 1 : 0) == 1": 4,
+    "object.spec.replicas + 1 - 2 == 2 && object.spec.replicas * 2 == 6": 7,
+    "object.spec.replicas / 2 == 1 && object.spec.replicas % 2 == 1": 6,
+    "-object.spec.replicas == -3": 3,
+    "object.spec['replicas'] == 3": 3,
+    "object.metadata.name.size() == 3 && size('web') == 3": 6,
+    "object.metadata.name.startsWith('w') && object.metadata.name.endsWith('b')": 4,
+    "object.metadata.name.contains('e') && object.metadata.name.matches('^w')": 4,
+    "string(object.spec.replicas) == '3'": 3,
+    "dyn(object.spec.replicas) == 3": 3,
+    "type(object.spec.replicas) == int": 3,
+    "object.metadata.name.charAt(0) == 'w' && object.metadata.name.indexOf('e') == 1": 6,
+    "object.metadata.name.lastIndexOf('b') == 2": 3,
+    "'WEB'.lowerAscii() == object.metadata.name && 'a'.upperAscii() == 'A'": 6,
+    "object.metadata.name.replace('we', 'ww') == 'wwb'": 3,
+    "object.metadata.name.replace('e', '', 1) == 'wb'": 3,
+    "object.metadata.name.split('e') == ['w', 'b']": 3,
+    "object.metadata.name.substring(1) == 'eb' && ' a '.trim() == 'a'": 6,
+    "has(object.metadata) && has(object.metadata.name)": 2,
+    r"!object.metadata.name.matches('\\\\\\\\C')": 3,
+    "['a', 'b'].map(a, object.metadata.name == a) == [false, false]": 4,
+    "['a', 'b'].map(a, object.metadata.name.size()) == [3, 3]": 4,
+    "['a', 'b'].filter(a, a != object.metadata.name) == ['a', 'b']": 4,
+    "[['a'], ['b']].map(a, a.filter(b, b != 'b')) == [['a'], []]": 5,
+    "[[1], [2]].all(a, a.exists(b, b in a))": 4,
+    "[1.5].map(a, a + 1.0) == [2.5]": 4,
+}
+
+
+@pytest.mark.parametrize(("expression", "operations"), USABLE.items())
+def test_what_is_judged_as_by_the_api_server_can_be_used(expression: str, operations: int) -> None:
+    """Each function, and what may be done with it; each call and each loop is an operation."""
+    assert outcome_of(expression, deployment()) == []
+    assert compile_expression(expression).operations == operations
 
 
 @pytest.mark.parametrize(("expression", "problem"), REFUSED.items())
@@ -230,14 +312,20 @@ def test_what_the_api_server_may_judge_differently_is_refused(
     with pytest.raises(ExpressionError) as caught:
         compile_expression(expression)
 
-    assert problem in str(caught.value)
+    said = str(caught.value)
+    assert problem in (said, said.partition(": ")[2])  # with its place or without
 
 
 def test_a_complaint_stays_short() -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_expression(f"{'a' * 2_000} == 1")
 
-    assert len(str(caught.value)) < 350
+    told = f"undeclared reference to '{'a' * 2_000}'"
+    assert str(caught.value) == f"line 1, column 1: {told[:300]} ..."
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(f"{'a' * 274} == 1")
+
+    assert str(caught.value) == f"line 1, column 1: undeclared reference to '{'a' * 274}'"
 
 
 def test_policy_error_names_every_entry_at_fault() -> None:
@@ -381,6 +469,95 @@ def test_a_workload_that_is_too_big_for_an_expression_is_an_error() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("expression", "loops", "depth", "longest", "splits"),
+    [
+        ("object.spec.x == 1", 0, 0, 0, False),
+        ("object.spec.x.all(a, a.b == 1)", 0, 1, 0, False),
+        ("object.spec.x.all(a, a.b == object.spec.y)", 1, 1, 0, False),
+        ("object.spec.x.all(a, a.b.all(b, b.c == 1))", 0, 2, 0, False),
+        ("object.spec.x.all(a, a.b.all(b, b.c == a.c))", 2, 2, 0, False),
+        ("object.spec.x.all(a, object.spec.y.all(b, b.c == a.c))", 2, 2, 0, False),
+        ("object.spec.x.all(a, true) && object.spec.y.all(a, true)", 0, 1, 0, False),
+        ("object.spec.x.all(a, a in ['b', 'c', 'd'])", 0, 1, 3, False),
+        ("object.spec.x.all(a, object.spec.a == 1)", 1, 1, 0, False),  # a field, not the variable
+        ("[1, 2].all(a, a == 1) || object.spec.x in {'a': 1}", 0, 1, 2, False),
+        ("object.spec.x.split('a').all(a, a == '')", 0, 1, 0, True),
+        ("object.spec.x.filter(a, a != '').all(a, a.split('b') == [])", 0, 1, 0, False),
+    ],
+)
+def test_shape_of_an_expression(
+    expression: str, loops: int, depth: int, longest: int, *, splits: bool
+) -> None:
+    compiled = compile_expression(expression)
+
+    assert (compiled.loops, compiled.depth, compiled.longest, compiled.splits) == (
+        loops,
+        depth,
+        longest,
+        splits,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "work"),
+    [
+        ("", 0),
+        ("abc", 30),
+        ("a.c", 30 + 100),
+        ("[ab]", 40 + 100),
+        (r"\d\w", 40 + 200),
+        (r"\.", 20 + 100),
+        (r"\pL", 30 + 100 + 5_000),
+        (r"\PL", 30 + 100 + 5_000),
+        ("(?i)a", 50 + 300),
+        ("a{9}", 40 + 9 * 100),
+        ("a{2,}", 50 + 2 * 100),
+        ("a{2,4}", 60 + 4 * 100),
+        ("a{0}", 40 + 100),
+        ("(ab){3}", 3 * 70),
+        ("(ab){2,4}", 4 * 90),
+        ("((a){2}){3}", 6 * 110),
+        ("(a{2}){3}", 3 * (90 + 200)),
+        ("\n{2}", 40 + 200),
+        (r"\pL{3}", 60 + 100 + 5_000 + 3 * 5_000),
+        (r"\PL{3}", 60 + 100 + 5_000 + 3 * 5_000),
+        (r"\p{Greek}{2}", 120 + 100 + 5_000 + 2 * 5_000),
+    ],
+)
+def test_work_of_a_pattern(pattern: str, work: int) -> None:
+    """What RE2 makes of it is not to be seen: a repeated part is made as often as it says."""
+    quoted = pattern.replace("\\", "\\\\").replace("\n", "\\n")
+    compiled = compile_expression(f"object.spec.x.matches('{quoted}')")
+
+    assert compiled.patterns == work
+    assert compiled.work(0, 0) == work
+    twice = compile_expression(f"object.spec.x.all(a, a.matches('{quoted}') || a == '{quoted}')")
+    assert twice.work(0, 7) == 7 * work
+
+
+def test_work_of_several_patterns_is_their_sum() -> None:
+    compiled = compile_expression("object.spec.x.matches('abc') || object.spec.x.matches('b')")
+
+    assert compiled.patterns == 30 + 10
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "longest"),
+    [
+        (None, 1, 0),
+        ("abc", 4, 0),
+        ([1, 2, 3], 4, 3),
+        ({"a": "bc", "de": [1, None]}, 1 + 3 + 3 + 1 + 2, 2),
+        ({1: "x"}, 1 + 2, 1),  # no API server stores such a key
+        ([[1, 2], {"a": 1, "b": 2, "c": 3}, 4], 1 + 3 + (1 + 3 + 3) + 1, 3),
+        ([[], [1, 2, 3, 4]], 1 + 1 + 5, 4),
+    ],
+)
+def test_size_is_characters_and_values(data: object, size: int, longest: int) -> None:
+    assert _measure(data) == (size, longest)
+
+
 def test_work_grows_with_loops_and_size() -> None:
     flat = compile_expression("object.spec.a.all(x, x.b == 1)")
     nested = compile_expression("object.spec.a.all(x, object.spec.b.all(y, x == y))")
@@ -388,7 +565,115 @@ def test_work_grows_with_loops_and_size() -> None:
     assert flat.work(1_000, 10) == flat.operations * 1_000
     assert nested.work(1_000, 10) == 10**2 * nested.operations * 1_000
     assert nested.work(1_000, 1_000) == 10_000 * nested.operations * 1_000
+    assert nested.work(1_000, 1) == nested.work(1_000, 0) == nested.operations * 1_000
     assert replace(nested, splits=True).work(50, 10) == 50**2 * nested.operations * 50
+
+
+def test_the_work_of_all_containers_is_one_sum() -> None:
+    """Where it is too much, what was found before counts, and else it can't be told."""
+    one = {"name": "a", "image": "b"}
+    document = deployment(initContainers=[], ephemeralContainers=[], containers=[one, one], x="")
+    expression = "container.name == object.spec.template.spec.x"
+    operations = 2 * compile_expression(expression).operations
+    spare = MAX_WORK // operations - _measure({"object": document})[0] - _measure(one)[0]
+
+    document["spec"]["template"]["spec"]["x"] = "x" * (spare + 1)
+    found = Finding(f'container "a" {MESSAGE}', "spec.template.spec.containers[0]", "a")
+    assert outcome_of(expression, document) == [found]
+    expression = expression.replace("==", "!=")
+    assert outcome_of(expression, document) == (
+        CannotTell("the workload is too big to be judged by this expression within seconds")
+    )
+    document["spec"]["template"]["spec"]["x"] = "x" * spare
+    assert outcome_of(expression, document) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "size", "too_big"),
+    [
+        ("object.spec.template.spec.x != 'a'", 25_000_000, False),  # twice that is the limit
+        ("object.spec.template.spec.x != 'a'", 25_000_001, True),
+        ("object.spec.template.spec.x != 'a' && true", 16_666_667, True),  # three times
+        ("container.name != ''", 60_000_000, False),  # it does not look at all that
+    ],
+)
+def test_what_an_expression_looks_at_is_limited(
+    expression: str, size: int, *, too_big: bool
+) -> None:
+    document = deployment(x="")
+    document["spec"]["template"]["spec"]["x"] = "x" * (size - _measure({"object": document})[0])
+
+    assert outcome_of(expression, document) == (
+        CannotTell("the workload is too big to be judged by this expression within seconds")
+        if too_big
+        else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({None: 1}, "Invalid map key type: 'null_type'"),
+        ("\ud800", "basic_string: construction from null is not valid"),
+    ],
+)
+def test_values_that_cel_does_not_have_are_told(value: Any, reason: str) -> None:
+    document = deployment(hostname=value)
+
+    assert outcome_of("object.spec.template.spec.hostname == 'x'", document) == CannotTell(
+        f"the expression can't be evaluated: {reason}"
+    )
+
+
+def test_the_first_container_that_cannot_be_judged_is_named() -> None:
+    document = deployment(containers=[{"name": "a"}, {"name": "b"}], initContainers=[])
+
+    assert outcome_of("container.image == ''", document) == CannotTell(
+        'container "a": the expression can\'t be evaluated: Key not found in map : "image"'
+    )
+
+
+def test_what_a_cluster_stores_is_seen_as_it_is() -> None:
+    """There are no nulls in it that somebody forgot, and the annotation of kubectl is no matter."""
+    document = deployment(hostname=None)
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    document["metadata"] |= {"annotations": {"a": "b", **applied}, "managedFields": []}
+    seen = (
+        "has(object.spec.template.spec.hostname) && object.metadata.annotations == {'a': 'b'} && "
+        "object.kind == 'Deployment' && object.apiVersion == 'apps/v1'"
+    )
+
+    assert outcome_of(seen, document, origin=Origin.CLUSTER) == []
+    container = {"name": "app", "image": "x", "env": [{"name": "A", "value": None}]}
+    document = deployment(containers=[container], initContainers=[])
+    expression = "container.env.exists(e, has(e.value))"
+    assert outcome_of(expression, document, origin=Origin.CLUSTER) == []
+    path = "spec.template.spec.containers[0]"
+    assert outcome_of(expression, document) == [Finding(f'container "app" {MESSAGE}', path, "app")]
+
+
+def test_a_workload_may_lack_its_spec() -> None:
+    document = deployment()
+    del document["spec"]
+
+    assert outcome_of("object.kind == 'Deployment' && !has(object.spec)", document) == []
+
+
+def test_namespace_and_container_may_be_asked_about_together() -> None:
+    document = deployment(initContainers=[])
+    expression = "namespaceObject.metadata.name == 'shop' && container.name == 'app'"
+
+    assert outcome_of(expression, document, NAMESPACE) == []
+    assert outcome_of(expression, document) == Skip('Namespace "shop" is not among the input')
+
+
+def test_a_custom_check_says_who_asks_for_it() -> None:
+    check = policy_of(custom("true", id="team-label-missing")).settings["team-label-missing"].check
+
+    assert (check.title, check.category) == ("Team label missing", Category.CONFIGURATION)
+    assert check.rationale == 'ReadinessPolicy "shop" asks for it.'
+    assert check.remediation == MESSAGE
+    assert check.severity is Severity.MUST
 
 
 def test_nobody_waits_for_cel_without_custom_checks() -> None:

@@ -70,6 +70,32 @@ def test_finding_keeps_message_path_and_container(judge: Any) -> None:
     ) == judge(check).results
 
 
+def test_a_pass_says_nothing_more(judge: Any) -> None:
+    """Whoever prints it gets texts and truth values: never None."""
+    check = fake_check("probe-missing")
+
+    (result,) = judge(check).results
+
+    told = (check, MUST, Result.PASS, "standard", "", "", "")
+    assert tuple(result) == (*told, False, None, False, None, (), "")
+
+
+def test_results_without_findings_are_the_same_for_all_workloads(use_checks: UseChecks) -> None:
+    """They are four of five: a thousand workloads would keep them a thousand times."""
+    checks = (fake_check("a-passes"), fake_check("b-skips", Skip("nothing to see")))
+    use_checks(*checks)
+    asked = combine([policy("p", *checks)], NOW)
+
+    web, api = (evaluate(workload(name), snapshot(), asked).results for name in ("web", "api"))
+
+    assert [r.result for r in web] == [Result.PASS, Result.SKIP]
+    assert all(one is other for one, other in zip(web, api, strict=True))
+
+
+def test_a_report_that_is_told_no_moment_never_changes_by_itself() -> None:
+    assert Report(workload().ref, (), ()).next_change is None
+
+
 @pytest.mark.parametrize(
     ("outcome", "severity", "result", "message"),
     [
@@ -128,6 +154,19 @@ def test_a_policy_made_of_another_judges_by_its_own_checks(use_checks: UseChecks
     assert summary(evaluate(workload(), snapshot(), fewer).results) == [
         ("scale-missing", "pass", "")
     ]
+
+
+def test_a_policy_that_has_judged_is_still_equal_to_one_that_has_not(
+    use_checks: UseChecks,
+) -> None:
+    """Whoever combines the same policies again sees that nothing changed."""
+    check = fake_check("probe-missing")
+    use_checks(check)
+    asked, fresh = (combine([policy("p", check)], NOW) for _ in range(2))
+    evaluate(workload(), snapshot(), asked)
+
+    assert asked == fresh
+    assert repr(asked) == repr(fresh)
 
 
 def test_crashing_check_stops_no_other(judge: Any) -> None:
@@ -300,6 +339,29 @@ def test_worst_outcome_over_all_params_asked_for_counts(
         result.result.value,
         result.message,
         result.policy,
+    )
+
+
+def test_a_crash_with_one_set_of_params_is_no_pass(use_checks: UseChecks) -> None:
+    def outcome(params: Any) -> Outcome:
+        if params.word == "crash":
+            raise KeyError("image")
+        return ANSWERS[params.word]
+
+    check = fake_check("replicas-too-low", outcome, params=Params)
+    use_checks(check)
+    policies = [
+        Policy(name="a", settings={check.id: CheckSetting(check, MUST, Params("pass"))}),
+        Policy(name="b", settings={check.id: CheckSetting(check, MUST, Params("crash"))}),
+    ]
+
+    (result,) = evaluate(workload(), snapshot(), combine(policies, NOW)).results
+
+    assert (result.result, result.policy, result.message, result.crashed) == (
+        Result.ERROR,
+        "b",
+        "the check crashed: KeyError: 'image'",
+        True,
     )
 
 

@@ -118,6 +118,7 @@ def test_without_evidence_the_item_is_named() -> None:
         )
     ]
     assert judged().next_change is None
+    assert [(r.path, r.container) for r in judged().results] == [("metadata.name", "")]
 
 
 def test_current_evidence_passes_until_the_second_it_expires() -> None:
@@ -239,6 +240,8 @@ def test_images_that_cannot_be_read_can_not_be_told() -> None:
 
     (result,) = judged(evidence(digests=(("app", ONE),)), of=malformed).results
     assert result.result is Result.ERROR
+    # What is bound to no image does not look at them.
+    assert said(judged(evidence(), of=malformed)) == [("pass", "")]
 
 
 def test_of_several_the_one_that_counts_decides_and_else_the_one_that_lasts_longest() -> None:

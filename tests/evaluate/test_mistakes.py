@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -73,6 +74,7 @@ TIME = 'be an RFC 3339 time such as "2026-12-01T00:00:00Z"'
             'must be text that matches ^a+$, not the text "b"',
         ),
         (Literal["a", "b"], '"c"', 'must be one of a or b, not the text "c"'),
+        (UUID, '"x"', 'must be valid, not the text "x"'),  # whatever nobody has put in words
     ],
 )
 def test_a_mistake_in_words(type_: Any, json: str, expected: str) -> None:

@@ -80,6 +80,11 @@ LONG = "checkout-service-for-the-autumn-campaign-of-the-shop-x"  # 54 letters
         ("Deployment", "web", "web-0", False),
         ("Deployment", "web", "my-web-5d8c7b9f6d-x2k4p", False),
         ("Deployment", "web.v2", "web-v2-5d8c7b9f6d-x2k4p", False),
+        ("Deployment", "a" * 46, f"{'a' * 46}-5d8c7b9f6d-x2k4p", True),
+        ("Deployment", "a" * 46, f"{'a' * 46}-5d8c7b9f6dx2k4p", False),
+        ("Deployment", "a" * 47, f"{'a' * 47}-5d8c7b9f6dx2k4p", True),  # the 59th is cut
+        ("DaemonSet", "a" * 57, f"{'a' * 57}-x2k4p", True),
+        ("DaemonSet", "a" * 57, f"{'a' * 57}-x2k4p7", False),
         ("DaemonSet", "web", "web-x2k4p", True),
         ("DaemonSet", "web", "web-5d8c7b9f6d-x2k4p", False),
         ("StatefulSet", "web", "web-0", True),
@@ -87,6 +92,7 @@ LONG = "checkout-service-for-the-autumn-campaign-of-the-shop-x"  # 54 letters
         ("StatefulSet", "web", "web-x2k4p", False),
         # The name of the ReplicaSet and a dash, cut to 58 letters, and five more.
         ("Deployment", LONG, f"{LONG}-5d8x2k4p", True),
+        ("Deployment", LONG, f"{LONG}-bcdx2k4p", True),
         ("Deployment", LONG, f"{LONG[:-1]}y-5d8x2k4p", False),
         ("DaemonSet", LONG + "-agents", f"{LONG}-agex2k4p", True),
     ],
@@ -103,7 +109,8 @@ def test_workloads_that_a_query_tells_nothing_apart_of_share_a_question() -> Non
     by_samples = LevelQuery("1", 'sum(up{n="$workload"})', "1h")
     other = WEB._replace(kind="DaemonSet", name="agent")
 
-    assert question_about(nodes, WEB) == question_about(nodes, other)
+    assert question_about(nodes, WEB) == question_about(nodes, other._replace(namespace="till"))
+    assert question_about(nodes, WEB) == Question(nodes, "", "", "")
     assert question_about(by_namespace, WEB) == question_about(by_namespace, other)
     assert question_about(by_samples, WEB) != question_about(by_samples, other)
     assert question_about(QUERY, WEB) != question_about(QUERY, WEB._replace(kind="DaemonSet"))
@@ -156,6 +163,7 @@ def test_value_that_misses_is_shown_in_as_few_digits_as_say_so(
     [
         (None, "not measured yet"),
         (Measurement("no data"), "no data"),
+        (Measurement("no data", at=NOW), "no data"),
         (Measurement("away", value=0.0, at=NOW), "away; it was 0 at 2026-11-24T09:00:00Z"),
         (
             Measurement("away", value=0.00042, at=NOW),
@@ -173,6 +181,12 @@ def test_value_has_to_stand_on_enough(samples: float | None, *, enough: bool) ->
 
     too_few = CannotTell("fewer than 1000 samples in 7d: too few to judge by")
     assert outcome == (PASS if enough else too_few)
+
+
+def test_samples_that_nobody_counted_are_none() -> None:
+    outcome = judge(level(min_samples=1), Measurement(value=0.0, at=NOW))
+
+    assert outcome == CannotTell("fewer than 1 samples in 7d: too few to judge by")
 
 
 # In policies
@@ -288,6 +302,14 @@ def test_of_several_policies_the_strictest_counts() -> None:
     )
 
 
+def test_only_levels_are_measured() -> None:
+    both = policy(demand(), checks=[{"id": "replicas-too-low"}, {"id": "owner-missing"}])
+
+    assert combine([both], NOW).measured == (
+        ServiceLevel("error-rate", QUERY, "LessThan", "0.001"),
+    )
+
+
 def test_level_is_known_to_exemptions() -> None:
     spec = {
         "workloads": [{"name": "web"}],
@@ -344,6 +366,11 @@ def test_check_of_a_level() -> None:
             {"samplesQuery": "1"},
             "InvalidSpec",
             " must set minSamples and samplesQuery together",
+        ),
+        (
+            {"minSamples": 10.5, "samplesQuery": "1"},
+            "InvalidSpec",
+            ".minSamples must be a whole number, not the number 10.5",
         ),
         ({"window": "0d"}, "InvalidSpec", ".window must be longer than 0d"),
         (
@@ -402,6 +429,7 @@ def test_custom_check_may_not_pose_as_a_level() -> None:
     assert str(caught.value) == (
         "spec.customChecks[0].id: ids that begin with service-level- are those of service levels"
     )
+    assert caught.value.reason == "DuplicateCheck"
 
 
 @pytest.mark.parametrize(

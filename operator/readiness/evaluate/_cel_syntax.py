@@ -28,8 +28,8 @@ class Node:
         children: of a select its operand; of a call target and arguments; of a loop its range.
         body: of a loop: what is evaluated for every element.
         tested: of a select, whether it stands in has().
-        collects: of a loop, whether it makes a list, as map and filter do.
-        transform: of a loop made by map: what goes into the list; None for other loops.
+        transform: of a loop that makes a list, as map and filter do: what goes into the list; None
+            for other loops.
     """
 
     kind: NodeKind
@@ -41,7 +41,6 @@ class Node:
     children: tuple[Node, ...] = ()
     body: tuple[Node, ...] = ()
     tested: bool = False
-    collects: bool = False
     transform: Node | None = None
 
     def walk(self) -> Iterator[Node]:
@@ -123,14 +122,13 @@ class _Reader:
         """Return a loop; macros leave no other trace than its shape (cel-spec, Macros)."""
         accumulator = _text(fields, 3)
         step = self.node(_first(fields, 6))
-        collects = self.node(_first(fields, 4)).kind == "list"
+        makes_list = self.node(_first(fields, 4)).kind == "list"
         return Node(
             "loop",
             name=_text(fields, 1),
             children=self.nodes(fields, 2),
             body=tuple(_without(accumulator, step)),
-            collects=collects,
-            transform=_added(step) if collects else None,
+            transform=_added(step) if makes_list else None,
             **at,
         )
 
@@ -140,27 +138,20 @@ class _Reader:
 
 def _without(accumulator: str, step: Node) -> Iterator[Node]:
     """Yield what a person wrote of a loop's step: the parts that are not the macro's own."""
-    if step.kind == "call" and step.name in ("_&&_", "_||_", "_?_:_", "_+_"):
-        ours = any(n.kind == "name" and n.name == accumulator for n in step.walk())
-        if ours:
-            for child in step.children:
-                yield from _without(accumulator, child)
-            return
-    if step.kind == "list":  # the one element that map and filter add
+    if any(n.kind == "name" and n.name == accumulator for n in step.walk()):
+        for child in step.children:
+            yield from _without(accumulator, child)
+    elif step.kind == "list":  # the one element that map and filter add
         yield from step.children
-    elif step.kind == "constant" and step.offset < 0:
-        return
-    elif not (step.kind == "name" and step.name == accumulator):
+    else:
         yield step
 
 
-def _added(step: Node) -> Node | None:
+def _added(step: Node) -> Node:
     """Return what map adds to its list: `@result + [x]`, or `condition ? @result + [x] : ...`."""
     if step.name == "_?_:_":
         step = step.children[1]
-    if step.name == "_+_" and step.children[1].kind == "list":
-        return step.children[1].children[0]
-    return None
+    return step.children[1].children[0]
 
 
 def _message(data: bytes) -> _Message:

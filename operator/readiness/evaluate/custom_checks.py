@@ -57,7 +57,7 @@ NAMESPACE_FIELDS = ("name", "labels")
 _FUNCTIONS = frozenset(
     {
         *("_&&_", "_||_", "!_", "_?_:_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"),
-        *("_+_", "_-_", "_*_", "_/_", "_%_", "-_", "_[_]", "@not_strictly_false"),
+        *("_+_", "_-_", "_*_", "_/_", "_%_", "-_", "_[_]"),
         *("size", "startsWith", "endsWith", "contains", "matches", "string", "dyn", "type"),
         *("charAt", "indexOf", "lastIndexOf", "lowerAscii", "upperAscii", "replace", "split"),
         *("substring", "trim"),
@@ -371,13 +371,7 @@ class _Rules:
             self.refuse(node, "map() may not make lists or maps")
         if node.name == "_+_" and not _GROWING.isdisjoint(node.overloads):
             self.refuse(node, "map() may not join texts or lists")
-        children = node.children
-        if node.kind == "loop" and node.collects and node.transform is not None:
-            self.check_transform(node.transform, own)
-            children = (*children, *(part for part in node.body if part != node.transform))
-        elif node.kind == "loop":
-            children = (*children, *node.body)
-        for child in children:
+        for child in (*node.children, *node.body):
             self.check_transform(child, own)
 
 
