@@ -204,8 +204,8 @@ def _policy_warnings(policy: Policy) -> list[str]:
         if all(setting.check.scope is Scope.MEASURED for setting in musts):
             return [
                 (
-                    "spec.enforcement: Strict refuses nothing here, only service levels have severity "
-                    "Must and none is measured at admission"
+                    "spec.enforcement: Strict refuses nothing here, only service levels have "
+                    "severity Must and none is measured at admission"
                 )
             ]
     return [
