@@ -1,6 +1,6 @@
 # One word a target; each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup control-plane lint format generate test fuzz chaos mutation judge demo bench sbom clean
+.PHONY: help setup control-plane control-plane-1.34 lint format generate test test-1.34 fuzz chaos mutation judge demo bench soak sbom clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with the package and the pinned development tools
 
@@ -22,6 +22,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 
 control-plane: ## Build etcd, kube-apiserver & co. into .cache/control-plane/bin (Go; minutes, once)
 	@tools/control-plane/build.sh
+
+control-plane-1.34: ## Build the second server version into .cache/control-plane/bin-1.34 (Go; minutes, once)
+	@tools/control-plane/build.sh 1.34
 
 lint: setup ## Check style, types, layers, YAML, Dockerfile and generated files
 	$(BIN)/ruff format --check .
@@ -42,6 +45,10 @@ generate: setup ## Write everything that is derived: CRDs, check pages
 test: setup control-plane ## Run all tests, those against a real API server included
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
+test-1.34: setup control-plane-1.34 ## Run the tests with an operator in a cluster against Kubernetes 1.34
+	KUBEBUILDER_ASSETS=$(CURDIR)/.cache/control-plane/bin-1.34 $(BIN)/python -m pytest tests/e2e tests/chart \
+		--numprocesses auto --dist loadgroup
+
 judge: setup control-plane ## Compare our verdicts with Kubernetes' on thousands of generated cases (minutes)
 	READINESS_JUDGE=full $(BIN)/python -m pytest tests/judge tests/compiled_policies --capture=no -p no:randomly
 
@@ -59,6 +66,9 @@ demo: setup control-plane ## Show the operator at work on a local control plane
 
 bench: setup control-plane ## Measure speed and memory, ratios from one run
 	@$(BIN)/python -m tools.bench
+
+soak: setup control-plane ## Change a cluster of 10,000 workloads for an hour and watch the controller (SOAK="--minutes 20")
+	@$(BIN)/python -m tools.soak $(SOAK)
 
 sbom: setup ## Say what is in the image and under which licences, into dist/
 	@$(BIN)/python -m tools.image

@@ -105,9 +105,15 @@ def create_all(control_plane: ControlPlane, size: Size) -> float:
 
 
 class MeasuredOperator:
-    """The operator in a process of its own, watched from outside."""
+    """The operator in a process of its own, watched from outside.
 
-    def __init__(self, kubeconfig: Path, scratch: Path) -> None:
+    Args:
+        kubeconfig: how it reaches the API server.
+        scratch: a directory for its log.
+        own_session: whether Ctrl-C in a terminal is kept from it.
+    """
+
+    def __init__(self, kubeconfig: Path, scratch: Path, *, own_session: bool = False) -> None:
         self._log = scratch / "operator.log"
         self.started = time.monotonic()
         with self._log.open("w") as stream:
@@ -132,8 +138,9 @@ class MeasuredOperator:
                 ],
                 stdout=stream,
                 stderr=stream,
+                start_new_session=own_session,
             )
-        self._process = psutil.Process(self._child.pid)
+        self.process = psutil.Process(self._child.pid)
         self._port = 0
         self.peak = 0
 
@@ -141,17 +148,21 @@ class MeasuredOperator:
         """Wait until something is true; return the seconds since the start of the process."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not true():
-            if self._child.poll() is not None:
-                raise RuntimeError(f"the operator ended: {self._log.read_text()[-2000:]}")
+            self.check()
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not done in time: {self._log.read_text()[-2000:]}")
-            self.peak = max(self.peak, self._process.memory_info().rss)
+            self.peak = max(self.peak, self.process.memory_info().rss)
             time.sleep(0.25)  # asking for metrics more often would be part of the cost
         return time.monotonic() - self.started
 
+    def check(self) -> None:
+        """Raise RuntimeError with its last words when it has ended."""
+        if self._child.poll() is not None:
+            raise RuntimeError(f"the operator ended: {self._log.read_text()[-2000:]}")
+
     def synced(self) -> bool:
         """Return whether /readyz says so."""
-        return self._get("/readyz") == "ok\n"
+        return self.get("/readyz") == "ok\n"
 
     def idle(self, judged: int) -> bool:
         """Return whether at least that many evaluations are done and nothing waits."""
@@ -163,20 +174,21 @@ class MeasuredOperator:
 
     def metrics(self) -> dict[str, float]:
         """Return the samples of /metrics that have no labels."""
-        lines = self._get("/metrics").splitlines()
+        lines = self.get("/metrics").splitlines()
         pairs = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
         return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
 
     def cpu_seconds(self) -> float:
         """Return user and system time used so far."""
-        times = self._process.cpu_times()
+        times = self.process.cpu_times()
         return float(times.user + times.system)
 
     def memory(self) -> int:
         """Return resident memory in bytes."""
-        return int(self._process.memory_info().rss)
+        return int(self.process.memory_info().rss)
 
-    def _get(self, path: str) -> str:
+    def get(self, path: str) -> str:
+        """Return what its HTTP server answers; "" while it does not."""
         if not self._port:
             for line in self._log.read_text().splitlines():
                 if '"controller started"' in line:

@@ -32,6 +32,7 @@ from readiness.kube.client import ResourceKind
 from readiness.publish.conditions import condition_entries
 from readiness.report.conditions import conditions_of
 from readiness.telemetry.metrics import Metrics
+from readiness.watch.shard import Shard
 from tools.bench import NAMESPACES, ROOT, shop_object
 
 SIZES = (1_000, 5_000, 10_000, 20_000)
@@ -88,18 +89,22 @@ def _kind(name: str) -> ResourceKind:
     return next(kind for kind in kinds.WATCHED if kind.kind == name)
 
 
-def measure(workloads: int) -> dict[str, float]:
-    """Return what a controller takes that knows so many workloads and their companions.
+def measure(workloads: int, shard: Shard) -> dict[str, float]:
+    """Return what a controller takes in a cluster of so many workloads and their companions.
+
+    Args:
+        workloads: how many there are.
+        shard: the part of the namespaces that it judges.
 
     Returns:
         start, kept: resident memory in MiB before the first object and at the end; judging: CPU
-        seconds to judge all of them.
+        seconds to judge all of them; judged: how many these are.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     process = psutil.Process()
     server = _Server()
     nobody = MagicMock()  # nothing is called and nothing written
-    reconciler = Reconciler(nobody, nobody, Metrics(), operator_namespace="")
+    reconciler = Reconciler(nobody, nobody, Metrics(), operator_namespace="", shard=shard)
     start = process.memory_info().rss
     cache = reconciler.cache
     policy = yaml.safe_load((ROOT / "policies" / "standard.yaml").read_text())
@@ -127,7 +132,8 @@ def measure(workloads: int) -> dict[str, float]:
         manifest["status"] = {"conditions": entries}
         cache.stored(ref, server.stored(manifest))
     kept = process.memory_info().rss
-    return {"start": start / 2**20, "kept": kept / 2**20, "judging": judging}
+    judged = len(cache.workloads)
+    return {"start": start / 2**20, "kept": kept / 2**20, "judging": judging, "judged": judged}
 
 
 def plot(sizes: Sequence[int], kept: Sequence[float], slope: float, base: float) -> str:
@@ -163,10 +169,11 @@ def main() -> int:
     """Measure all sizes and print a table with the line that fits; return an exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench_scale", description=__doc__)
     parser.add_argument("--one", type=int, metavar="WORKLOADS", help="measure this size, as JSON")
+    parser.add_argument("--shard", type=Shard.parse, default="0/1", help="of --one: 0/2")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the plot, as SVG")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.one)))
+        print(json.dumps(measure(options.one, options.shard)))
         return 0
     rows = []
     for size in SIZES:

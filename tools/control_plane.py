@@ -98,6 +98,7 @@ class AuditEvent:
 
     user: str  # the impersonated one, if any
     verb: str
+    group: str
     resource: str
     subresource: str
     namespace: str
@@ -741,6 +742,7 @@ def _audit_event(event: Mapping[str, Any]) -> AuditEvent:
     return AuditEvent(
         user=user.get("username", ""),
         verb=event["verb"],
+        group=reference.get("apiGroup", ""),
         resource=reference.get("resource", ""),
         subresource=reference.get("subresource", ""),
         namespace=reference.get("namespace", ""),

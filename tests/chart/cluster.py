@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from readiness.kube import kinds
 from tests.chart.support import CHART, NAMESPACE, RELEASE, Helm
 from tests.polling import eventually
 from tools.control_plane import ControlPlane
@@ -136,3 +137,10 @@ def stand_in(group: str, version: str, kind: str, plural: str, *, namespaced: bo
             ],
         },
     }
+
+
+# The kinds of other operators that checks look at.
+FOREIGN = [
+    stand_in(kind.group, kind.version, kind.kind, kind.plural, namespaced=kind.namespaced)
+    for kind in sorted(kinds.OPTIONAL, key=lambda kind: kind.qualified)
+]

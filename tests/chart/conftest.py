@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+import yaml
 
-from tests.chart.cluster import Cluster
+from tests.chart.cluster import FOREIGN, Cluster
 from tests.chart.support import CHART, Documents, Helm, Render
 from tools.control_plane import ControlPlane, ControlPlaneError, find_binaries
 
@@ -66,3 +67,10 @@ def cluster_of_charts(
     binary = chart_cluster.binary("helm")
     helm = Helm(binary, tmp_path_factory.mktemp("helm-here"), chart_cluster.kubeconfig)
     return Cluster(chart_cluster, helm)
+
+
+@pytest.fixture(scope="session")
+def foreign_kinds(cluster_of_charts: Cluster) -> None:
+    """Stand-ins for the kinds of other operators; to delete so many takes the API server long."""
+    cluster_of_charts.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(FOREIGN))
+    cluster_of_charts.kubectl("wait", "--for=condition=Established", "crd", "--all")

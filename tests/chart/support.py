@@ -83,3 +83,10 @@ def pod_specs(documents: Documents) -> dict[str, dict[str, Any]]:
         for document in documents
         if document["kind"] in ("Deployment", "Job")
     }
+
+
+def options_of(documents: Documents, component: str, *, but: tuple[str, ...] = ()) -> list[str]:
+    """Return the options the chart starts a component with, but for those a test must set."""
+    (container,) = pod_specs(documents)[f"readiness-operator-{component}"]["containers"]
+    but = ("--role=", "--listen=", *but)
+    return [option for option in container["args"][1:] if not option.startswith(but)]

@@ -15,9 +15,8 @@ import yaml
 from cryptography import x509
 
 from readiness import __version__
-from readiness.kube import kinds
-from tests.chart.cluster import CERTIFICATE, KEPT, Cluster, stand_in
-from tests.chart.support import CHART, NAMESPACE, RELEASE, Render, named, pod_specs
+from tests.chart.cluster import CERTIFICATE, KEPT, Cluster
+from tests.chart.support import CHART, NAMESPACE, RELEASE, Render, named, options_of, pod_specs
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.webhook_process import WebhookProcess
 from tests.e2e.workloads import deployment
@@ -28,21 +27,13 @@ DAYS = "webhook.certificate.days=100"
 
 
 @pytest.fixture(scope="module")
-def cluster(cluster_of_charts: Cluster) -> Iterator[Cluster]:
+def cluster(cluster_of_charts: Cluster, foreign_kinds: None) -> Iterator[Cluster]:
     """A cluster with the chart, a policy, and stand-ins for the kinds of other operators."""
     cluster = cluster_of_charts
     cluster.start_over()
-    foreign = [
-        stand_in(kind.group, kind.version, kind.kind, kind.plural, namespaced=kind.namespaced)
-        for kind in kinds.COMPANIONS.values()
-        if ("." in kind.group and not kind.group.endswith(("networking.k8s.io", "storage.k8s.io")))
-        or kind.group.startswith("gateway.")
-    ]
-    cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(foreign))
     cluster.install("policies.install=baseline", DAYS)
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
     yield cluster
-    cluster.kubectl("delete", "crd", *(crd["metadata"]["name"] for crd in foreign))
     cluster.uninstall()
     cluster.comes_to_hold(*KEPT)
     cluster.start_over()
@@ -121,13 +112,6 @@ def test_uninstalling_takes_conditions_off_with_just_the_rights_of_its_hook(
         cluster.kubectl("delete", "-f", "-", stdin=yaml.safe_dump_all([workload, *rights]))
 
 
-def options_of(render: Render, component: str, *, but: tuple[str, ...] = ()) -> list[str]:
-    """Return the options the chart starts a component with, but for those a test must set."""
-    (container,) = pod_specs(render())[f"readiness-operator-{component}"]["containers"]
-    but = ("--role=", "--listen=", *but)
-    return [option for option in container["args"][1:] if not option.startswith(but)]
-
-
 def records(process: OperatorProcess) -> list[dict[str, Any]]:
     return [json.loads(line) for line in process.log.splitlines()]
 
@@ -150,7 +134,7 @@ def test_controller_does_its_work_with_the_rights_of_its_account(
     cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(workload))
     controller = OperatorProcess(
         cluster.control_plane.kubeconfig_for(f"{ACCOUNT}-controller"),
-        *options_of(render, "controller"),
+        *options_of(render(), "controller"),
         f"--operator-namespace={NAMESPACE}",
     )
     try:
@@ -186,7 +170,7 @@ def webhook(cluster: Cluster, render: Render, tmp_path: Path) -> Iterator[Webhoo
         (tmp_path / name).write_bytes(content)
     process = WebhookProcess(
         cluster.control_plane.kubeconfig_for(f"{ACCOUNT}-webhook"),
-        *options_of(render, "webhook", but=("--tls-", "--webhook-listen=")),
+        *options_of(render(), "webhook", but=("--tls-", "--webhook-listen=")),
         f"--operator-namespace={NAMESPACE}",
         f"--tls-cert-file={tmp_path / 'tls.crt'}",
         f"--tls-key-file={tmp_path / 'tls.key'}",

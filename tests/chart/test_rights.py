@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -12,58 +11,14 @@ import yaml
 from readiness.api.vocabulary import GROUP
 from readiness.kube import kinds
 from readiness.kube.client import ResourceKind
-from tests.chart.support import CHART, NAMESPACE, Documents, Render, named, of_kind
+from tests.chart.rights import Right, rights, spelled_out
+from tests.chart.support import CHART, NAMESPACE, Render, named
 from tests.support import ROOT
 
 CONTROLLER = "readiness-operator-controller"
 WEBHOOK = "readiness-operator-webhook"
 OURS = ("readinesspolicies", "readinessexemptions", "readinessevidences")
-READ = ("get", "list", "watch")
-
-
-class Right(NamedTuple):
-    """One thing that may be done; without a namespace in all of them, without a name to all."""
-
-    namespace: str
-    group: str
-    resource: str
-    name: str
-    verb: str
-
-
-def rights(documents: Documents, account: str) -> set[Right]:
-    """Return what the bindings among some manifests grant a ServiceAccount."""
-    granted: set[Right] = set()
-    for binding in documents:
-        if binding["kind"] not in ("RoleBinding", "ClusterRoleBinding"):
-            continue
-        if account not in {subject["name"] for subject in binding["subjects"]}:
-            continue
-        reference = binding["roleRef"]
-        role = named(documents, reference["kind"], reference["name"])
-        namespace = binding["metadata"].get("namespace", "")
-        for rule in rules(documents, role):
-            granted |= spelled_out(rule, namespace)
-    return granted
-
-
-def rules(documents: Documents, role: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rules of a role, and those that Kubernetes would aggregate into it."""
-    found = list(role.get("rules") or [])
-    for selector in role.get("aggregationRule", {}).get("clusterRoleSelectors", []):
-        for other in of_kind(documents, "ClusterRole"):
-            if selector["matchLabels"].items() <= other["metadata"].get("labels", {}).items():
-                found += other["rules"]
-    return found
-
-
-def spelled_out(rule: dict[str, Any], namespace: str) -> set[Right]:
-    return {
-        Right(namespace, *parts)
-        for parts in itertools.product(
-            rule["apiGroups"], rule["resources"], rule.get("resourceNames", [""]), rule["verbs"]
-        )
-    }
+READ = ("list", "watch")
 
 
 def reading(resources: Iterable[tuple[str, str]]) -> set[Right]:
@@ -101,6 +56,10 @@ def test_controller_may_besides_write_status_and_hold_its_lease(render: Render) 
             Right("", *report, "", verb)
             for report in REPORTS
             for verb in ("get", "list", "create", "patch", "delete")
+        ),
+        *(
+            Right("", "apiextensions.k8s.io", "customresourcedefinitions", name, "get")
+            for name in ("policyreports.wgpolicyk8s.io", "reports.openreports.io")
         ),
         Right(
             "",
@@ -182,6 +141,9 @@ def test_without_reports_nobody_may_write_them(render: Render) -> None:
 
     for account in (CONTROLLER, "readiness-operator-uninstall"):
         assert not REPORTS & {(r.group, r.resource) for r in rights(documents, account)}
+        assert "get" not in {
+            r.verb for r in rights(documents, account) if r.group == "apiextensions.k8s.io"
+        }
 
 
 WRITE = ("create", "update", "patch", "delete", "deletecollection")
@@ -190,10 +152,10 @@ WRITE = ("create", "update", "patch", "delete", "deletecollection")
 @pytest.mark.parametrize(
     ("name", "resources", "verbs", "built_in"),
     [
-        ("view", OURS, READ, {"view", "edit", "admin"}),
-        ("edit", ("readinesspolicies",), (*READ, *WRITE), {"admin"}),
-        ("exempt", ("readinessexemptions",), (*READ, *WRITE), set()),
-        ("attest", ("readinessevidences",), (*READ, *WRITE), set()),
+        ("view", OURS, ("get", *READ), {"view", "edit", "admin"}),
+        ("edit", ("readinesspolicies",), ("get", *READ, *WRITE), {"admin"}),
+        ("exempt", ("readinessexemptions",), ("get", *READ, *WRITE), set()),
+        ("attest", ("readinessevidences",), ("get", *READ, *WRITE), set()),
     ],
 )
 def test_roles_for_people(

@@ -170,3 +170,45 @@ def test_exemptions(left: timedelta, message: str | None) -> None:
     manifest = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"expiresAt": end}}
     finding = examination()._judge_expiry("exemptions", manifest)
     assert (finding and finding.message) == message
+
+
+def said_of_shards(*options: list[str]) -> tuple[set[str], list[Finding]]:
+    """Return the Leases to look at, and what is wrong, for controllers with these options."""
+    looking = examination()
+    for of_one in options:
+        looking._note_options(["run", "--role=controller", *of_one])
+    return looking.leases, list(looking._judge_shards())
+
+
+def test_each_shard_has_a_lease_and_one_without_pods_is_missed() -> None:
+    first, second = (["--lease-name=op", f"--shard={index}/3"] for index in range(2))
+
+    assert said_of_shards(["--lease-name=op"]) == ({"op"}, [])
+    assert said_of_shards([]) == (set(), [])
+    assert said_of_shards(first, first, second) == (
+        {"op-shard-0", "op-shard-1"},
+        [
+            Finding(
+                "pods",
+                State.FAIL,
+                "no pod of the controller has shard 2/3: nothing is judged in its namespaces",
+                "helm upgrade, which starts one for each of controller.shards",
+            )
+        ],
+    )
+    third = ["--lease-name=op", "--shard=2/3"]
+    assert said_of_shards(first, second, third)[1] == []
+    # One that ends at once, as its own log says.
+    assert said_of_shards(["--lease-name=op", "--shard=3/3"]) == (set(), [])
+
+
+def test_different_splits_at_the_same_time_are_told() -> None:
+    _, (finding,) = said_of_shards(["--lease-name=op"], ["--lease-name=op", "--shard=0/2"])
+
+    assert (finding.state, finding.message) == (
+        State.WARN,
+        (
+            "controllers split the namespaces into 1 and 2 parts at the same time: two of them "
+            "write to the same workloads"
+        ),
+    )

@@ -22,6 +22,7 @@ from readiness.kube.client import Page
 from readiness.model.workload import ObjectRef
 from readiness.watch.cache import ClusterCache
 from readiness.watch.projection import observe_workload
+from readiness.watch.shard import EVERYTHING, Shard
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 WEB = ObjectRef("apps", "Deployment", "shop", "web")
@@ -36,6 +37,8 @@ class Server:
         installed: API groups whose kind of reports there is.
         listing: metadata of the reports there are.
         problem: what each write fails with.
+        list_problem: what each list fails with.
+        list_problems: what the next list fails with, by API group.
         calls: methods and paths of what was written.
     """
 
@@ -44,11 +47,14 @@ class Server:
         self.listing: list[dict[str, Any]] = []
         self.problem: ClusterError | None = None
         self.list_problem: ClusterError | None = None
+        self.list_problems: dict[str, ClusterError] = {}
         self.calls: list[tuple[str, str]] = []
 
     async def pages(self, kind: Any, **_: Any) -> Any:
         if self.list_problem is not None:
             raise self.list_problem
+        if kind.group in self.list_problems:
+            raise self.list_problems.pop(kind.group)
         if kind.group not in self.installed:
             raise NotFoundError("not found", status=404)
         yield Page([{"metadata": metadata} for metadata in self.listing], 1)
@@ -416,3 +422,50 @@ async def test_a_write_whose_answer_was_lost_is_written_over() -> None:
     await cluster.work()
 
     assert cluster.server.calls == [("PATCH", "deployment-web")]
+
+
+def test_a_shard_leaves_the_reports_of_other_namespaces_alone() -> None:
+    """Another controller keeps those; neither counts nor deletes what is the other's."""
+    assert Shard(0, 2).owns(WEB.namespace)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "uid-web"}
+
+    def stray(namespace: str) -> dict[str, Any]:
+        return {"namespace": namespace, "name": "not-as-we-write-it", "ownerReferences": [owner]}
+
+    async def run(shard: Shard) -> Cluster:
+        cluster = Cluster()
+        cluster.cache.shard = shard
+        theirs = {"namespace": "default", "name": "deployment-web", "ownerReferences": [owner]}
+        cluster.server.listing = [stray("shop"), stray("default"), theirs]
+        await cluster.keeper.look()
+        return cluster
+
+    whole, half = asyncio.run(run(EVERYTHING)), asyncio.run(run(Shard(0, 2)))
+
+    assert whole.server.calls == [("DELETE", "not-as-we-write-it")] * 2
+    assert whole.count("written") == 1
+    assert half.server.calls == [("DELETE", "not-as-we-write-it")]
+    assert half.count("written") == 0
+
+
+async def test_reports_are_written_though_those_of_another_kind_can_not_be_listed() -> None:
+    """They are removed at the next look."""
+    cluster = Cluster()
+    busy = ClusterError("too many requests", status=429)
+    cluster.server.list_problems["openreports.io"] = busy
+
+    with pytest.raises(ClusterError, match="too many requests"):
+        await cluster.keeper.look()
+    await cluster.work()
+    assert sorted(cluster.server.calls) == [
+        ("PATCH", "deployment-cart"),
+        ("PATCH", "deployment-web"),
+    ]
+
+    cluster.server.installed.add("openreports.io")
+    cluster.server.listing = [
+        {"name": "deployment-web", "namespace": "shop", "labels": {}, "ownerReferences": []}
+    ]
+    cluster.server.calls.clear()
+    await cluster.keeper.look()
+    assert ("DELETE", "deployment-web") in cluster.server.calls

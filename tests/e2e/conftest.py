@@ -1,10 +1,12 @@
-"""An operator with exactly the rights of examples/rbac.yaml against the real control plane."""
+"""An operator under the chart's own accounts and rights against the real control plane."""
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,29 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.chart.support import NAMESPACE, RELEASE, Documents, Helm
 from tests.e2e.operator_process import OperatorProcess
 from tests.polling import eventually
 from tests.support import ROOT
 from tools.control_plane import AuditEvent, ControlPlane
 
-SERVICE_ACCOUNT = "system:serviceaccount:readiness-system:readiness-operator"
+CONTROLLER_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-controller"
+WEBHOOK_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}-webhook"
+# Everything else that takes rights is switched on from the start.
+ALL_RIGHTS = "controller.compilePolicies=true"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster as a user of the operator works with it."""
+    """The cluster as a user of the operator works with it.
+
+    Attributes:
+        control_plane: what it consists of.
+        rights: the accounts, roles and bindings as the chart renders them.
+    """
 
     control_plane: ControlPlane
+    rights: Documents
 
     def kubectl(self, *args: str, stdin: str | None = None) -> str:
         return self.control_plane.kubectl(*args, input=stdin).stdout
@@ -62,26 +74,52 @@ class Cluster:
         return [
             event
             for event in self.control_plane.audit_events(after=after)
-            if event.user == SERVICE_ACCOUNT
+            if event.user in (CONTROLLER_ACCOUNT, WEBHOOK_ACCOUNT)
             and event.verb in ("create", "update", "patch", "delete", "deletecollection")
             and event.resource != "selfsubjectaccessreviews"  # asks and stores nothing
         ]
 
+    @contextmanager
+    def without_right_to(self, resource: str) -> Iterator[None]:
+        """Take every right to a resource from the operator while the block runs."""
+        fewer = copy.deepcopy(self.rights)
+        for document in fewer:
+            for rule in document.get("rules", ()):
+                rule["resources"] = [r for r in rule["resources"] if r != resource]
+            if "rules" in document:
+                document["rules"] = [rule for rule in document["rules"] if rule["resources"]]
+        assert fewer != self.rights, f"the operator has no right to {resource}"
+        try:
+            self.apply(*fewer)
+            yield
+        finally:
+            self.apply(*self.rights)
+
 
 @pytest.fixture(scope="session")
-def cluster(control_plane: ControlPlane) -> Cluster:
-    """The control plane with our CRDs and the operator's service account and rights."""
-    found = Cluster(control_plane)
+def cluster(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The control plane with our CRDs, and the accounts and rights of the chart."""
+    helm = Helm(control_plane.binary("helm"), tmp_path_factory.mktemp("helm"))
+    found = Cluster(
+        control_plane, helm.template("--show-only=templates/rbac.yaml", "--set", ALL_RIGHTS)
+    )
     control_plane.kubectl("apply", "-f", str(ROOT / "crds"))
     control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
-    control_plane.kubectl("apply", "-f", str(ROOT / "examples" / "rbac.yaml"))
+    found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    found.apply(*found.rights)
     return found
 
 
 @pytest.fixture(scope="session")
 def operator_kubeconfig(cluster: Cluster) -> Path:
-    """A kubeconfig with the operator's rights and no others."""
-    return cluster.control_plane.kubeconfig_for(SERVICE_ACCOUNT)
+    """A kubeconfig with the controller's rights and no others."""
+    return cluster.control_plane.kubeconfig_for(CONTROLLER_ACCOUNT)
+
+
+@pytest.fixture(scope="session")
+def webhook_kubeconfig(cluster: Cluster) -> Path:
+    """A kubeconfig with the webhook's rights and no others."""
+    return cluster.control_plane.kubeconfig_for(WEBHOOK_ACCOUNT)
 
 
 @pytest.fixture(scope="module")

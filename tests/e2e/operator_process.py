@@ -150,5 +150,5 @@ class OperatorProcess:
         sample = name + (f"{{{inside}}}" if inside else "")
         for line in self.get("/metrics")[1].splitlines():
             if line.startswith(sample + " "):
-                return float(line.split()[1])
+                return float(line.rpartition(" ")[2])
         return 0.0

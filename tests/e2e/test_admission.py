@@ -31,13 +31,13 @@ BAD: dict[str, Any] = {"image": "registry.example.com/shop/web:latest"}
 
 @pytest.fixture(scope="module")
 def webhook(
-    cluster: Cluster, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, webhook_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WebhookProcess]:
     """A webhook that the API server asks about everything, refusing what it can't ask about."""
     certificates = Certificates(tmp_path_factory.mktemp("certificates"))
     pair = certificates.make()
     process = WebhookProcess(
-        operator_kubeconfig,
+        webhook_kubeconfig,
         *certificates.options,
         "--pod-name",
         POD_NAME,

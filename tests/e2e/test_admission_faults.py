@@ -157,12 +157,12 @@ async def hammer(
 async def test_killed_in_the_middle_of_200_applies(
     cluster: Cluster,
     strict_namespace: str,
-    operator_kubeconfig: Path,
+    webhook_kubeconfig: Path,
     tmp_path: Path,
     failure_policy: str,
 ) -> None:
     """The only replica dies: with Ignore the bad pass from then on, with Fail nothing does."""
-    fleet = Fleet(cluster, operator_kubeconfig, tmp_path / "certificates", 1)
+    fleet = Fleet(cluster, webhook_kubeconfig, tmp_path / "certificates", 1)
     (webhook,) = fleet.replicas
 
     def kill() -> None:
@@ -200,9 +200,9 @@ def reviews(webhook: WebhookProcess) -> float:
 
 
 async def test_a_rolling_restart_of_two_replicas_fails_no_request(
-    cluster: Cluster, strict_namespace: str, operator_kubeconfig: Path, tmp_path: Path
+    cluster: Cluster, strict_namespace: str, webhook_kubeconfig: Path, tmp_path: Path
 ) -> None:
-    fleet = Fleet(cluster, operator_kubeconfig, tmp_path / "certificates", 2)
+    fleet = Fleet(cluster, webhook_kubeconfig, tmp_path / "certificates", 2)
 
     def restart() -> None:
         for replica in fleet.replicas:
@@ -216,10 +216,10 @@ async def test_a_rolling_restart_of_two_replicas_fails_no_request(
 
 
 async def test_certificates_are_rotated_without_a_failed_request(
-    cluster: Cluster, strict_namespace: str, operator_kubeconfig: Path, tmp_path: Path
+    cluster: Cluster, strict_namespace: str, webhook_kubeconfig: Path, tmp_path: Path
 ) -> None:
     """The API server trusts both authorities, as it does while a chart rotates its own."""
-    fleet = Fleet(cluster, operator_kubeconfig, tmp_path / "certificates", 1)
+    fleet = Fleet(cluster, webhook_kubeconfig, tmp_path / "certificates", 1)
     (webhook,) = fleet.replicas
     newer = Certificates(tmp_path / "newer")
     pair = newer.make()
@@ -245,10 +245,10 @@ def served(port: int) -> bytes:
 
 
 def test_it_answers_while_the_api_server_is_gone(
-    cluster: Cluster, strict_namespace: str, operator_kubeconfig: Path, tmp_path: Path
+    cluster: Cluster, strict_namespace: str, webhook_kubeconfig: Path, tmp_path: Path
 ) -> None:
     """Asked directly, for nobody else is there to ask; then by the API server come back."""
-    fleet = Fleet(cluster, operator_kubeconfig, tmp_path / "certificates", 1)
+    fleet = Fleet(cluster, webhook_kubeconfig, tmp_path / "certificates", 1)
     (webhook,) = fleet.replicas
     with fleet.serving(strict_namespace, "Fail"):
         before = webhook.metric("readiness_cache_age_seconds")

@@ -17,7 +17,7 @@ import yaml
 
 from readiness.api.vocabulary import Category
 from tests.e2e.cli_process import readiness
-from tests.e2e.conftest import Cluster
+from tests.e2e.conftest import CONTROLLER_ACCOUNT, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.test_parity import placed
 from tests.e2e.webhook_process import Certificates, WebhookProcess, rendered_configuration
@@ -61,7 +61,7 @@ def shop(
         return {f"{item['kind'].lower()}/{item['metadata']['name']}": ours(item) for item in items}
 
     eventually(lambda: all(judged().values()), within=30)
-    eventually(lambda: operator.metric("readiness_queue_length") == 0, within=30)
+    eventually(operator.settled, within=30)
     return judged()
 
 
@@ -337,7 +337,12 @@ def examined(kubeconfig: Path, *options: str) -> tuple[int | None, Findings]:
 
 
 def test_doctor_finds_a_sound_operator_sound(
-    admin: Path, cluster: Cluster, operator_kubeconfig: Path, tmp_path: Path, policy: Policy
+    admin: Path,
+    cluster: Cluster,
+    operator_kubeconfig: Path,
+    webhook_kubeconfig: Path,
+    tmp_path: Path,
+    policy: Policy,
 ) -> None:
     """And says which part is not, as one after the other goes."""
     name = policy(extends="baseline")
@@ -346,12 +351,16 @@ def test_doctor_finds_a_sound_operator_sound(
     leading = ("--leader-elect", "--operator-namespace", "readiness-system")
     leader = OperatorProcess(operator_kubeconfig, *leading, pod_name="leader-1").start()
     webhook = WebhookProcess(
-        operator_kubeconfig, *certificates.options, "--webhook-listen", "127.0.0.1:0"
+        webhook_kubeconfig, *certificates.options, "--webhook-listen", "127.0.0.1:0"
     ).start()
     configuration = rendered_configuration(
         cluster.control_plane, port=webhook.webhook_port, ca=pair.ca
     )
-    health = ("--health-url", f"http://127.0.0.1:{leader._port}")
+    account = CONTROLLER_ACCOUNT.rpartition(":")[2]
+    health = (
+        *("--health-url", f"http://127.0.0.1:{leader._port}"),
+        *("--service-account", account),
+    )
     try:
         cluster.apply(configuration)
         eventually(
@@ -361,12 +370,15 @@ def test_doctor_finds_a_sound_operator_sound(
         # The API server takes note of a configuration after a moment.
         eventually(lambda: examined(admin, *health)[0] == 0, within=30)
         code, found = examined(admin, *health)
+        minor_version = cluster.control_plane.version().rpartition(".")[0]
         assert (code, {state for several in found.values() for state, *_ in several}) == (
             0,
             {"ok", "warn"},
         )
-        assert found["API server"] == [("ok", "v1.36", "")]
-        assert [state for state, *_ in found["rights"]] == ["ok"]
+        assert found["API server"] == [("ok", minor_version, "")]
+        ((state, rights, _),) = found["rights"]
+        assert state == "ok"
+        assert rights.startswith(f"service account {account} of the controller has all ")
         ((state, leads, _),) = found["leader"]
         assert state == "ok"
         assert re.fullmatch("leader-1_[0-9a-f-]+ holds the Lease readiness-operator", leads)

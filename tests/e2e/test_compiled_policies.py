@@ -11,51 +11,21 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import SERVICE_ACCOUNT, Cluster
+from tests.e2e.conftest import Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import deployment
 from tests.polling import eventually
 
 BAD: dict[str, Any] = {"image": "registry.example.com/shop/web:latest"}
 MUST = {"id": "mutable-image-tag", "severity": "Must"}
-RIGHTS = [
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "readiness-compiled-policies"},
-        "rules": [
-            {
-                "apiGroups": ["admissionregistration.k8s.io"],
-                "resources": [
-                    "validatingadmissionpolicies",
-                    "validatingadmissionpolicybindings",
-                ],
-                "verbs": ["list", "create", "patch", "delete"],
-            }
-        ],
-    },
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "readiness-compiled-policies"},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "readiness-compiled-policies",
-        },
-        "subjects": [{"kind": "User", "name": SERVICE_ACCOUNT}],
-    },
-]
 
 
 @pytest.fixture
-def compiling(cluster: Cluster, operator_kubeconfig: Path) -> Iterator[OperatorProcess]:
-    cluster.apply(*RIGHTS)
+def compiling(operator_kubeconfig: Path) -> Iterator[OperatorProcess]:
     process = OperatorProcess(operator_kubeconfig, "--qps", "0", "--compile-policies").start()
     yield process
     if process.running:
         assert process.stop() == 0
-    cluster.kubectl("delete", "clusterrole,clusterrolebinding", "readiness-compiled-policies")
 
 
 def names(cluster: Cluster) -> set[tuple[str, str]]:

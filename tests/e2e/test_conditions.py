@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from tests.e2e.conftest import Cluster
+from tests.e2e.conftest import CONTROLLER_ACCOUNT, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import autoscaler, budget, deployment
 from tests.polling import eventually
@@ -240,7 +240,7 @@ def test_a_restart_writes_nothing(
     for workload in ("deployment/web", "daemonset/worker", "deployment/failing"):
         eventually(partial(cluster.ready, namespace, workload))
     cluster.kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=30s")
-    eventually(lambda: operator.metric("readiness_queue_length") == 0)
+    eventually(operator.settled)
     settled = eventually(
         lambda: (
             (counts := cluster.get("rp", f"{namespace}-policy")["status"]["workloads"])["matched"]
@@ -252,7 +252,7 @@ def test_a_restart_writes_nothing(
     mark = cluster.control_plane.audit_mark()
 
     operator.start()
-    eventually(lambda: operator.metric("readiness_queue_length") == 0)
+    eventually(operator.settled)
     # The counts of the policy are looked at once everything has been judged.
     eventually(lambda: operator.metric("readiness_evaluation_seconds_count") >= 3)
     eventually(lambda: cluster.get("rp", f"{namespace}-policy")["status"]["workloads"] == settled)
@@ -298,7 +298,7 @@ def test_the_operator_may_not_write_workloads(cluster: Cluster, namespace: str) 
                 verb,
                 resource,
                 "--all-namespaces",
-                "--as=system:serviceaccount:readiness-system:readiness-operator",
+                f"--as={CONTROLLER_ACCOUNT}",
                 check=False,
             )
             assert answer.stdout.strip() == "no", (verb, resource)

@@ -69,13 +69,13 @@ def exemption(namespace: str, **spec: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def webhook(
-    cluster: Cluster, operator_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, webhook_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """The webhook, as the chart tells the API server to ask it."""
     certificates = Certificates(tmp_path_factory.mktemp("certificates"))
     pair = certificates.make()
     listen = ("--webhook-listen", "127.0.0.1:0", "--drain-seconds", "0")
-    process = WebhookProcess(operator_kubeconfig, *certificates.options, *listen).start()
+    process = WebhookProcess(webhook_kubeconfig, *certificates.options, *listen).start()
     configuration = rendered_configuration(
         cluster.control_plane, port=process.webhook_port, ca=pair.ca
     )
@@ -197,7 +197,7 @@ def test_a_restart_writes_nothing_and_warns_of_nothing_again(
     operator.stop()
     mark = cluster.control_plane.audit_mark()
     operator.start()
-    eventually(lambda: operator.metric("readiness_queue_length") == 0)
+    eventually(operator.settled)
     eventually(
         lambda: operator.metric("readiness_workloads", namespace=namespace, readiness="ready")
     )

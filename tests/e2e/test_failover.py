@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from readiness import __version__
-from tests.e2e.conftest import SERVICE_ACCOUNT, Cluster
+from tests.e2e.conftest import CONTROLLER_ACCOUNT, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import deployment
 from tests.polling import eventually
@@ -107,7 +107,7 @@ def test_one_writes_and_when_it_is_told_to_stop_the_other_does_within_three_seco
     took = time.monotonic() - started
 
     assert took < 3.0, f"took {took:.1f} s"
-    assert first.stop() == 0
+    assert first.ended() == 0
     assert said(first, "lease released")["lease"] == "readiness-system/readiness-operator"
     # What the first had written was right: the second writes only what changed since.
     assert [
@@ -174,7 +174,7 @@ def test_one_that_was_paused_writes_nothing_when_it_goes_on_and_ends(
 def test_a_lease_that_may_not_be_used_ends_it_and_says_what_to_do(
     cluster: Cluster, replicas: Replicas
 ) -> None:
-    """The rights of examples/rbac.yaml are for one Lease, by its name."""
+    """The rights of the chart are for one Lease, by its name."""
     operator = replicas("stranger", "--lease-name", "other", synced=False)
 
     eventually(lambda: not operator.running, within=40)
@@ -183,7 +183,7 @@ def test_a_lease_that_may_not_be_used_ends_it_and_says_what_to_do(
     lines = operator.log.splitlines()
     reason = (
         "GET /apis/coordination.k8s.io/v1/namespaces/readiness-system/leases/other: 403 "
-        f'leases.coordination.k8s.io "other" is forbidden: User "{SERVICE_ACCOUNT}" cannot get '
+        f'leases.coordination.k8s.io "other" is forbidden: User "{CONTROLLER_ACCOUNT}" cannot get '
         'resource "leases" in API group "coordination.k8s.io" in the namespace "readiness-system"'
     )
     assert said(operator, "waiting for the lease")["reason"] == reason
@@ -197,7 +197,7 @@ def test_a_lease_that_may_not_be_used_ends_it_and_says_what_to_do(
 
 def test_the_operator_may_use_one_lease_and_create_some(cluster: Cluster) -> None:
     listed = cluster.kubectl(
-        "auth", "can-i", "--list", f"--as={SERVICE_ACCOUNT}", "-n", "readiness-system"
+        "auth", "can-i", "--list", f"--as={CONTROLLER_ACCOUNT}", "-n", "readiness-system"
     )
 
     leases = sorted(line.split() for line in listed.splitlines() if line.startswith("leases."))

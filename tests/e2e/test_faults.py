@@ -11,12 +11,11 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.conftest import SERVICE_ACCOUNT, Cluster
+from tests.e2e.conftest import CONTROLLER_ACCOUNT, Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.proxy import CuttableProxy
 from tests.e2e.workloads import autoscaler, budget, deployment
 from tests.polling import eventually
-from tests.support import ROOT
 
 MakePolicy = Callable[..., str]
 
@@ -132,38 +131,31 @@ def test_a_kind_that_is_forbidden_stops_no_other_and_is_taken_up_when_granted(
     if shared_operator.running:
         shared_operator.stop()
     policy(extends="baseline")
-    rights = list(yaml.safe_load_all((ROOT / "examples" / "rbac.yaml").read_text()))
-    without = json.loads(json.dumps(rights))
-    for document in without:
-        for rule in document.get("rules", []):
-            if "poddisruptionbudgets" in rule.get("resources", []):
-                rule["resources"] = ["podtemplates"]
-    cluster.apply(*without)
     operator = OperatorProcess(operator_kubeconfig, "--qps", "0", "--sweep-interval", "2")
+
+    def tolerant() -> tuple[str, str]:
+        conditions = cluster.conditions(namespace, "deployment/web")
+        return conditions.get("DisruptionTolerant", ("", ""))
+
     try:
-        operator.start()
-        cluster.apply(deployment(namespace), budget(namespace))
+        with cluster.without_right_to("poddisruptionbudgets"):
+            operator.start()
+            cluster.apply(deployment(namespace), budget(namespace))
 
-        def tolerant() -> tuple[str, str]:
-            conditions = cluster.conditions(namespace, "deployment/web")
-            return conditions.get("DisruptionTolerant", ("", ""))
+            # Not "missing": what can't be looked at is not judged.
+            eventually(lambda: tolerant() == ("Unknown", "ChecksCannotTell"))
+            (line,) = [
+                json.loads(line) for line in operator.log.splitlines() if '"kind left out"' in line
+            ]
+            assert line["reason"] == "not allowed to watch poddisruptionbudgets.policy"
+            assert line["remedy"] == (
+                "grant it to the operator: kubectl create clusterrole readiness-extra "
+                "--verb=list,watch --resource=poddisruptionbudgets.policy, with a "
+                "clusterrolebinding"
+            )
 
-        # Not "missing": what can't be looked at is not judged.
-        eventually(lambda: tolerant() == ("Unknown", "ChecksCannotTell"))
-        (line,) = [
-            json.loads(line) for line in operator.log.splitlines() if '"kind left out"' in line
-        ]
-        assert line["reason"] == "not allowed to watch poddisruptionbudgets.policy"
-        assert line["remedy"] == (
-            "grant it to the operator: kubectl create clusterrole readiness-extra "
-            "--verb=get,list,watch --resource=poddisruptionbudgets.policy, with a "
-            "clusterrolebinding"
-        )
-
-        cluster.apply(*rights)
         eventually(lambda: tolerant() == ("True", "AllChecksPass"), within=20)
     finally:
-        cluster.apply(*rights)
         assert operator.stop() == 0
 
 
@@ -277,7 +269,7 @@ def test_an_address_in_use(cluster: Cluster, operator: OperatorProcess) -> None:
 def test_the_operator_holds_no_more_rights_than_it_uses(cluster: Cluster) -> None:
     """What it may do, asked from the API server: reads, and writes on what is its own."""
     rules = cluster.control_plane.kubectl(
-        "auth", "can-i", "--list", f"--as={SERVICE_ACCOUNT}"
+        "auth", "can-i", "--list", f"--as={CONTROLLER_ACCOUNT}"
     ).stdout
 
     writable = [
@@ -296,4 +288,6 @@ def test_the_operator_holds_no_more_rights_than_it_uses(cluster: Cluster) -> Non
         "readinessevidences.readiness.dev/status",
         "policyreports.wgpolicyk8s.io",
         "reports.openreports.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
     }

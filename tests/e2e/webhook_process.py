@@ -19,12 +19,9 @@ from typing import Any, Self
 import yaml
 
 from readiness.admission.certificates import ServingPair, make_pair
+from tests.chart.support import CHART, NAMESPACE, RELEASE
 from tests.e2e.operator_process import OperatorProcess
-from tests.support import ROOT
 from tools.control_plane import ControlPlane
-
-CHART = ROOT / "charts" / "readiness-operator"
-NAMESPACE = "readiness-system"
 
 
 @dataclass(frozen=True)
@@ -136,12 +133,12 @@ def rendered_configuration(
         [
             str(control_plane.binary("helm")),
             "template",
-            "readiness-operator",
+            RELEASE,
             str(CHART),
             "--namespace",
             NAMESPACE,
             "--kube-version",
-            "v1.36.0",
+            control_plane.version(),
             "--show-only",
             "templates/webhook-configuration.yaml",
             "--set",

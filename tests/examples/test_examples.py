@@ -182,7 +182,8 @@ def test_role_grants_what_the_operator_needs_and_no_more() -> None:
     }
     read |= own | {("apiextensions.k8s.io", "customresourcedefinitions")}
     written = {("apps", f"{kind.lower()}s") for kind in WATCHED_KINDS} | own
-    needed = {(g, r, verb) for g, r in read for verb in ("get", "list", "watch")}
+    needed = {(g, r, verb) for g, r in read for verb in ("list", "watch")}
+    needed.add(("apiextensions.k8s.io", "customresourcedefinitions", "get"))
     needed |= {(g, f"{r}/status", "patch") for g, r in written}
     needed.add(("", "events", "create"))
     needed.add(("admissionregistration.k8s.io", "validatingwebhookconfigurations", "get"))

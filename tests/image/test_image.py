@@ -21,7 +21,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from readiness import __version__
-from tests.e2e.conftest import SERVICE_ACCOUNT
 from tests.e2e.operator_process import OperatorProcess
 from tests.support import ROOT
 from tools import image, requirements
@@ -292,11 +291,13 @@ class TestBuilt:
         assert compiled == ours
 
     def test_the_operator_runs(self, built: image.Image, control_plane: ControlPlane) -> None:
-        """With Kopf and the Kubernetes client that was cut down."""
+        """With Kopf and the Kubernetes client that was cut down, and the rights of the example."""
         control_plane.kubectl("apply", "-f", str(ROOT / "crds"))
         control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
         control_plane.kubectl("apply", "-f", str(ROOT / "examples" / "rbac.yaml"))
-        kubeconfig = control_plane.kubeconfig_for(SERVICE_ACCOUNT)
+        kubeconfig = control_plane.kubeconfig_for(
+            "system:serviceaccount:readiness-system:readiness-operator"
+        )
 
         operator = OperatorProcess(
             kubeconfig,

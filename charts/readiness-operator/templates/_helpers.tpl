@@ -30,6 +30,14 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
+{{/* What the names of a shard's objects end with; nothing where there is one for all namespaces.
+     Takes a list: the root context and the index of the shard. */}}
+{{- define "readiness.shardSuffix" -}}
+{{- if gt (int (index . 0).Values.controller.shards) 1 -}}
+{{- printf "-shard-%d" (index . 1) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Takes a list: the root context and the component. */}}
 {{- define "readiness.serviceAccount" -}}
 {{- $root := index . 0 -}}

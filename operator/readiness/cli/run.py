@@ -7,12 +7,16 @@ import os
 import socket
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from yarl import URL
 
 from readiness.cli.exit_codes import COULD_NOT_LOOK
 from readiness.errors import ReadinessError
+
+if TYPE_CHECKING:  # brings a Kubernetes client, which `--help` does without
+    from readiness.watch.shard import Shard
 
 Address = tuple[str, int]
 
@@ -49,6 +53,25 @@ class PrometheusUrl(click.ParamType[URL]):
             return value
         try:
             return parse_url(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ShardOption(click.ParamType["Shard"]):
+    """`0/2`: the first of two parts of all namespaces."""
+
+    name = "INDEX/TOTAL"
+
+    def convert(
+        self, value: str | Shard, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """Return the shard."""
+        from readiness.watch.shard import Shard
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return Shard.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -118,7 +141,15 @@ Examples:
     metavar="NAME",
     default="readiness-operator",
     show_default=True,
-    help="controller: the Lease, in the operator's namespace.",
+    help="controller: the Lease, in the operator's namespace; with --shard 1/2 that of the same "
+    "name with -shard-1 after it.",
+)
+@click.option(
+    "--shard",
+    type=ShardOption(),
+    default="0/1",
+    help="controller: judge a part of the namespaces alone, 0/2 the first half; another controller "
+    "runs with 1/2. Default: all namespaces.",
 )
 @click.option(
     "--webhook-configuration",
@@ -130,7 +161,8 @@ Examples:
 @click.option(
     "--compile-policies",
     is_flag=True,
-    help="controller: keep ValidatingAdmissionPolicies of the Strict policies in the cluster.",
+    help="controller: keep ValidatingAdmissionPolicies of the Strict policies in the cluster. Of "
+    "several shards the first does.",
 )
 @click.option(
     "--workers",
@@ -191,7 +223,7 @@ Examples:
     type=click.IntRange(min=1),
     default=20_000,
     show_default=True,
-    help="controller: most reports there may be.",
+    help="controller: most reports there may be; of its shard.",
 )
 @click.option(
     "--webhook-listen",
@@ -239,6 +271,7 @@ def run(
     sweep_interval: float,
     leader_elect: bool,
     lease_name: str,
+    shard: Shard,
     webhook_configuration: str,
     compile_policies: bool,
     workers: int,
@@ -265,6 +298,10 @@ def run(
         from readiness.admission.run import WebhookSettings, run_webhook
         from readiness.admission.server import ServerSettings
 
+        if not shard.whole:
+            raise click.UsageError(
+                "--shard is for --role controller: every webhook answers for all namespaces"
+            )
         if tls_cert_file is None or tls_key_file is None:
             raise click.UsageError(
                 "--role webhook needs --tls-cert-file and --tls-key-file; "
@@ -306,6 +343,7 @@ def run(
                 pod_name=pod_name,
                 leader_elect=leader_elect,
                 lease_name=lease_name,
+                shard=shard,
                 webhook_configuration=webhook_configuration,
                 compile_policies=compile_policies,
                 listen_host=listen[0],

@@ -7,7 +7,7 @@ import base64
 import binascii
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -29,6 +29,7 @@ from readiness.kube.client import KubeClient, ResourceKind
 from readiness.model.snapshot import NEWEST_KNOWN_VERSION
 from readiness.publish.policy_reports import KINDS as REPORT_KINDS
 from readiness.report.messages import plural
+from readiness.watch.shard import Shard
 
 OLDEST_SUPPORTED_VERSION = (1, 30)  # as the chart's kubeVersion says
 
@@ -173,6 +174,7 @@ class _Examination:
     pod_names: list[tuple[str, str]] = field(default_factory=list)
     certificate_ends: list[datetime] = field(default_factory=list)
     leases: set[str] = field(default_factory=set)
+    shards: set[Shard] = field(default_factory=set)
 
     async def definitions(self) -> AsyncIterator[Finding]:
         """Look whether our kinds are there as this release has them."""
@@ -214,11 +216,7 @@ class _Examination:
                 self.accounts[component].add(pod["spec"].get("serviceAccountName") or "default")
                 self.pod_names.append((component, pod["metadata"]["name"]))
                 for container in pod["spec"]["containers"]:
-                    self.leases |= {
-                        argument.partition("=")[2]
-                        for argument in container.get("args") or ()
-                        if argument.startswith("--lease-name=")
-                    }
+                    self._note_options(container.get("args") or ())
         for component, ready in sorted(by_component.items()):
             state = State.OK if all(ready) else State.WARN if any(ready) else State.FAIL
             yield Finding(
@@ -229,6 +227,8 @@ class _Examination:
                 if state is State.OK
                 else f"kubectl -n {namespace} describe pods -l {_COMPONENT}={component}",
             )
+        for finding in self._judge_shards():
+            yield finding
         if "controller" in by_component:
             return
         self.accounts["controller"].add(self.installation.service_account)
@@ -243,6 +243,43 @@ class _Examination:
             "cluster; else install it: helm install readiness-operator charts/readiness-operator "
             f"--namespace {namespace} --create-namespace",
         )
+
+    def _note_options(self, arguments: Sequence[str]) -> None:
+        """Take note of which Lease a container uses, and for which part of the namespaces."""
+        options = dict(argument.partition("=")[::2] for argument in arguments)
+        lease = options.get("--lease-name")
+        if lease is None:
+            return
+        try:
+            shard = Shard.parse(options.get("--shard", "0/1"))
+        except ValueError:
+            return  # it ends at once, which its pod shows
+        self.leases.add(shard.lease(lease))
+        self.shards.add(shard)
+
+    def _judge_shards(self) -> Iterator[Finding]:
+        """Yield what is wrong with how the namespaces are split."""
+        totals = sorted({shard.total for shard in self.shards})
+        if len(totals) > 1:
+            yield Finding(
+                "pods",
+                State.WARN,
+                f"controllers split the namespaces into {' and '.join(map(str, totals))} parts at "
+                "the same time: two of them write to the same workloads",
+                "right while a rollout changes the number of shards; else delete the Deployments "
+                "of the old number",
+            )
+            return
+        for total in totals:
+            running = {shard.index for shard in self.shards}
+            for index in sorted(set(range(total)) - running):
+                yield Finding(
+                    "pods",
+                    State.FAIL,
+                    f"no pod of the controller has shard {index}/{total}: nothing is judged in its "
+                    "namespaces",
+                    "helm upgrade, which starts one for each of controller.shards",
+                )
 
     async def rights(self) -> AsyncIterator[Finding]:
         """Look whether the operator's service accounts may do what it does."""

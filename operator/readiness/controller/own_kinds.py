@@ -241,7 +241,11 @@ class OwnKinds:
 
     def exemption_days_left(self) -> dict[tuple[str, ...], float]:
         """Return, by namespace, the days until the first exemption in force ends."""
-        return self._days_left((e.namespace, e.expires_at) for e in self._rulebook.exemptions())
+        return self._days_left(
+            (e.namespace, e.expires_at)
+            for e in self._rulebook.exemptions()
+            if self._cache.shard.owns(e.namespace)
+        )
 
     def evidence_days_left(self) -> dict[tuple[str, ...], float]:
         """Return, by namespace, the days until the first evidence that counts expires."""

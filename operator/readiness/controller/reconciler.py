@@ -36,6 +36,7 @@ from readiness.telemetry.metrics import Metrics
 from readiness.watch.cache import ClusterCache
 from readiness.watch.projection import Observed
 from readiness.watch.rulebook import Rulebook, policy_key
+from readiness.watch.shard import EVERYTHING, Shard
 
 logger = structlog.get_logger(__name__)
 
@@ -65,6 +66,7 @@ class Reconciler:
         on_rules_changed: called when policies or exemptions in force changed.
         service_levels: what is measured of workloads; to be run.
         reports: keeps one report per workload; to be run unless they are off.
+        clock: says what time it is.
     """
 
     def __init__(  # noqa: PLR0913 - one call, in run.py
@@ -78,16 +80,18 @@ class Reconciler:
         prometheus: Source | None = None,
         service_level_seconds: float = DEFAULT_INTERVAL,
         reports: ReportSettings = NO_REPORTS,
+        shard: Shard = EVERYTHING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._recorder = recorder
         self._metrics = metrics
-        self._clock = clock
+        self.clock = clock
         self.kubernetes_version = NEWEST_KNOWN_VERSION
         self.queue: WorkQueue[ObjectRef] = WorkQueue()
         self.queue.accepting = False
-        self.cache = ClusterCache(self._touched, self._manifest_changed)
+        self._shard = shard
+        self.cache = ClusterCache(self._touched, self._manifest_changed, shard)
         self.scoreboard = Scoreboard()
         self.announcer = Announcer(_SETTLE_SECONDS)
         self.rulebook = Rulebook(
@@ -119,6 +123,10 @@ class Reconciler:
         """
         self._unknown_past = {ref for ref in self.cache.workloads if ref.kind == "StatefulSet"}
         self.queue.accepting = True
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Have everything brought up to date, known or not to have changed."""
         for key in self.rulebook.manifests:
             self.queue.add(key, Lane.LAST)
         self._touched(set(self.cache.workloads))
@@ -180,6 +188,8 @@ class Reconciler:
         Raises:
             ClusterError: when a write failed for a reason that time may heal.
         """
+        if not self._shard.owns(key.namespace):
+            return  # another shard's: a policy, or an exemption known for compiled policies alone
         try:
             if key.kind == "ReadinessPolicy":
                 await self._reconcile_policy(key)
@@ -235,7 +245,7 @@ class Reconciler:
 
     def judge(self, ref: ObjectRef, observed: Observed) -> Report:
         """Return what the policies in force say of a workload, as things are now."""
-        now = self._clock()
+        now = self.clock()
         record = observed.record
         labels = self.cache.namespace_labels(ref.namespace)
         policies = self.policies.matching(ref, record.labels, labels)
@@ -301,7 +311,7 @@ class Reconciler:
     async def _write(
         self, ref: ObjectRef, observed: Observed, wanted: list[ConditionState]
     ) -> None:
-        entries = condition_entries(ref.kind, observed.conditions, wanted, self._clock())
+        entries = condition_entries(ref.kind, observed.conditions, wanted, self.clock())
         self.cache.expect(ref, wanted)
         stored = await apply_conditions(self._client, ref, observed.uid, entries)
         self._written[ref] = time.monotonic()
@@ -348,7 +358,8 @@ class Reconciler:
         if manifest is None:
             return
         wanted = self._policy_status(key.name, manifest["metadata"].get("generation") or 0)
-        if self._unmeasured:  # counted anew once they are judged; until then the old counts stand
+        # Counted anew once they are judged; until then the old counts stand.
+        if self._unmeasured and self._shard.whole:
             before = manifest.get("status") or {}
             for field in ("workloads", "failing"):
                 wanted.pop(field, None)
@@ -356,7 +367,7 @@ class Reconciler:
                     wanted[field] = before[field]
             self.queue.add_after(key, _POLICY_STATUS_SECONDS, Lane.LAST)
         await write_own_status(
-            self._client, self.rulebook, kinds.POLICIES, key, wanted, self._clock()
+            self._client, self.rulebook, kinds.POLICIES, key, wanted, self.clock()
         )
 
     def _policy_status(self, name: str, generation: int) -> dict[str, Any]:
@@ -364,7 +375,7 @@ class Reconciler:
         policy = self.policies.get(name)
         status: dict[str, Any] = {"observedGeneration": generation}
         if error is None:
-            accepted = ("True", reasons.ACCEPTED, "the policy is used as written")
+            accepted = ("True", reasons.ACCEPTED, "the policy is used as written" + self._counted())
         else:
             message = str(error)
             if policy is not None:
@@ -373,7 +384,7 @@ class Reconciler:
         if policy is None:
             enforced = ("False", reasons.NOT_ACCEPTED, "the policy is not accepted")
         else:
-            now = self._clock()
+            now = self.clock()
             status["enforcement"] = str(policy.enforcement_at(now))
             enforced = self._enforced(policy, now)
             if policy.enforce_from is not None and policy.enforce_from > now:
@@ -383,6 +394,8 @@ class Reconciler:
             condition_of("Accepted", *accepted, generation),
             condition_of("Enforced", *enforced, generation),
         ]
+        if not self._shard.whole:
+            return status
         counts = self.scoreboard.counts(name)
         status["workloads"] = {
             "matched": counts.total(),
@@ -395,6 +408,15 @@ class Reconciler:
         if failing:
             status["failing"] = [{"check": id, "workloads": number} for id, number in failing]
         return status
+
+    def _counted(self) -> str:
+        """Return where the counts are, when this controller knows but a part of the cluster."""
+        if self._shard.whole:
+            return ""
+        return (
+            f"; each of {self._shard.total} shards counts the workloads of its own namespaces: "
+            "see sum(readiness_workloads)"
+        )
 
     def _enforced(self, policy: Policy, now: datetime) -> tuple[str, str, str]:
         """Return status, reason and message of the Enforced condition."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -48,7 +48,7 @@ class ReportSettings:
     Attributes:
         api: apiVersion of the reports; `auto`: the first that is installed; `off`: none is kept.
         passes: whether checks that pass or do not apply are listed too.
-        most: how many reports there may be.
+        most: how many reports there may be in the namespaces that are judged.
         sweep_seconds: how often they are listed.
     """
 
@@ -113,6 +113,7 @@ class ReportKeeper:
         self._wanted: dict[ObjectRef, str] = {}
         self._found: dict[ObjectRef, str] = {}
         self._changed_meanwhile: set[ObjectRef] = set()
+        self._left_over: set[ResourceKind] = set()  # kinds to remove what was kept as before
         self._creating = 0
         self._full = False
         self._told: set[ObjectRef] = set()
@@ -185,7 +186,7 @@ class ReportKeeper:
         for kind in self._candidates:
             self._changed_meanwhile.clear()
             try:
-                found = [report async for report in publish.written_before(self._client, kind)]
+                found = [report async for report in self._written_before(kind)]
             except NotFoundError:
                 if await publish.defined(self._client, kind):
                     raise  # an API server that has just started misses for a moment what it has
@@ -200,6 +201,12 @@ class ReportKeeper:
         self._kind = None
         self._wanted.clear()
         self._found.clear()
+
+    async def _written_before(self, kind: ResourceKind) -> AsyncIterator[publish.WrittenReport]:
+        """Yield the reports in the namespaces whose workloads are judged here."""
+        async for report in publish.written_before(self._client, kind):
+            if self._cache.shard.owns(report.namespace):
+                yield report
 
     async def _take_in(self, kind: ResourceKind, found: list[publish.WrittenReport]) -> None:
         workloads = self._cache.workloads
@@ -220,12 +227,14 @@ class ReportKeeper:
             logger.info("reports are kept", api=kind.api_version, found=len(found))
             self._kind = kind
             self._wanted.clear()
+            self._left_over = {other for other in publish.KINDS.values() if other != kind}
             concerned = set(workloads)
-            for other in publish.KINDS.values():
-                if other != kind:
-                    await self._remove_all(other)
         for ref in concerned:
             self._ask(ref)
+        # Whatever fails from here on is tried again with the next look.
+        for other in list(self._left_over):
+            await self._remove_all(other)
+            self._left_over.discard(other)
         for report in found:
             if report.owner is None:
                 await publish.delete(self._client, kind, report.namespace, report.name)
@@ -234,7 +243,7 @@ class ReportKeeper:
     async def _remove_all(self, kind: ResourceKind) -> None:
         """Delete what was kept as another kind before."""
         try:
-            async for report in publish.written_before(self._client, kind):
+            async for report in self._written_before(kind):
                 await publish.delete(self._client, kind, report.namespace, report.name)
                 self.writes["deleted"] += 1
         except (NotFoundError, ForbiddenError):

@@ -14,6 +14,7 @@ import structlog
 from yarl import URL
 
 from readiness import __version__
+from readiness.controller.clock_watch import watch_clock
 from readiness.controller.compiled_policies import PolicyCompiler
 from readiness.controller.leader import LeaderElector
 from readiness.controller.reconciler import Reconciler
@@ -29,6 +30,7 @@ from readiness.publish.events import EventRecorder
 from readiness.telemetry.http_server import build_app, serving
 from readiness.telemetry.metrics import Metrics
 from readiness.watch.memory import freeze
+from readiness.watch.shard import EVERYTHING, Shard
 from readiness.watch.sync import Synchroniser
 
 logger = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class ControllerSettings:
         pod_name: how this replica calls itself, to the API server and in the Lease.
         leader_elect: whether to write only while holding the Lease `lease_name`; else it is the
             only replica.
+        shard: the part of the namespaces that it judges; its Lease is named after it.
         compile_policies: whether to keep compiled policies in the cluster: the API server then
             refuses by itself what it can tell.
         webhook_configuration: name of the operator's ValidatingWebhookConfiguration; "" for none.
@@ -67,6 +70,7 @@ class ControllerSettings:
     pod_name: str = ""
     leader_elect: bool = False
     lease_name: str = "readiness-operator"
+    shard: Shard = EVERYTHING
     webhook_configuration: str = ""
     compile_policies: bool = False
     listen_host: str = "0.0.0.0"  # noqa: S104 - probes and scrapes come from outside the pod
@@ -104,7 +108,7 @@ async def run_controller(settings: ControllerSettings) -> None:
             elector = LeaderElector(
                 await stack.enter_async_context(lease_client),
                 settings.operator_namespace,
-                settings.lease_name,
+                settings.shard.lease(settings.lease_name),
                 f"{settings.pod_name}_{uuid4()}",
             )
         client = KubeClient(
@@ -146,6 +150,7 @@ async def _serve(
         prometheus=prometheus,
         service_level_seconds=settings.service_level_seconds,
         reports=settings.reports,
+        shard=settings.shard,
     )
     synchroniser = Synchroniser(client, reconciler.cache, sweep_seconds=settings.sweep_seconds)
     _sample(metrics, reconciler, synchroniser, recorder)
@@ -156,12 +161,21 @@ async def _serve(
         lambda: {(): float(elector is None or elector.is_leader())},
     )
 
+    metrics.sample(
+        "readiness_shards",
+        "Parts the namespaces are split into, this replica having one of them; 1: it has all.",
+        (),
+        lambda: {(): settings.shard.total},
+    )
+
     def not_ready() -> str:
         return "" if synchroniser.synced.is_set() else "not every kind has been listed yet"
 
     app = build_app(metrics, not_ready)
     async with serving(app, settings.listen_host, settings.listen_port) as port:
-        logger.info("controller started", api_server=client.host, port=port)
+        logger.info(
+            "controller started", api_server=client.host, port=port, shard=str(settings.shard)
+        )
         leading = elector.leading if elector else synchroniser.synced
         work = asyncio.create_task(
             _work(client, reconciler, synchroniser, leading, metrics, settings.workers)
@@ -172,10 +186,11 @@ async def _serve(
             asyncio.create_task(recorder.run()),
             asyncio.create_task(reconciler.enforcement.run()),
             asyncio.create_task(reconciler.service_levels.run()),
+            asyncio.create_task(watch_clock(reconciler.clock, reconciler.look_again)),
         ]
         if settings.reports.api != OFF:
             tasks.append(asyncio.create_task(reconciler.reports.run(leading)))
-        if settings.compile_policies:
+        if settings.compile_policies and settings.shard.index == 0:  # one of all shards
             compiler = PolicyCompiler(client, reconciler.rulebook)
             reconciler.on_rules_changed = compiler.changed
             tasks.append(asyncio.create_task(compiler.run(leading)))

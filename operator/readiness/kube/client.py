@@ -235,7 +235,7 @@ class KubeClient:
         )
 
     async def session(
-        self, trace: aiohttp.TraceConfig, middleware: aiohttp.ClientMiddlewareType
+        self, trace: aiohttp.TraceConfig, *middlewares: aiohttp.ClientMiddlewareType
     ) -> aiohttp.ClientSession:
         """Return a session of its own with our credentials, for use in another event loop.
 
@@ -243,7 +243,7 @@ class KubeClient:
         """
         headers = {**self._headers, **await self._authorization()}
         return self._new_session(
-            limit=0, headers=headers, trace_configs=[trace], middlewares=[middleware]
+            limit=0, headers=headers, trace_configs=[trace], middlewares=middlewares
         )
 
     async def server_version(self) -> tuple[int, int]:

@@ -36,6 +36,12 @@ CUSTOM_RESOURCE_DEFINITIONS = ResourceKind(
     namespaced=False,
 )
 
+# Groups whose objects concern workloads of their own namespace alone. Others may lie elsewhere: a
+# Gateway, a Schedule of Velero, a rule of Prometheus.
+KEEP_TO_THEIR_NAMESPACE = frozenset(
+    {"", "apps", "autoscaling", "policy", "networking.k8s.io", GROUP}
+)
+
 # All that the verdict on a workload depends on, and the workloads themselves.
 WATCHED: tuple[ResourceKind, ...] = (
     POLICIES,

@@ -19,6 +19,7 @@ from readiness.model.inventory import Inventory
 from readiness.model.workload import ObjectRef
 from readiness.report.conditions import ConditionState, agree
 from readiness.watch.projection import Observed, observe_workload, resource_version
+from readiness.watch.shard import EVERYTHING, Shard
 
 logger = structlog.get_logger(__name__)
 
@@ -34,18 +35,22 @@ class ClusterCache:
         unavailable: kinds that can't be looked at, with the reason; see Snapshot.
         on_touched: called with the workloads whose verdict a change may alter.
         on_manifest: called with kind, namespace, name and manifest (None: gone) for our own kinds.
+        shard: the part of the namespaces whose workloads are judged; of others nothing is kept but
+            what is about these.
     """
 
     def __init__(
         self,
         on_touched: Callable[[Touched], None],
         on_manifest: Callable[[ResourceKind, str, str, dict[str, Any] | None], None],
+        shard: Shard = EVERYTHING,
     ) -> None:
         self.inventory = Inventory()
         self.workloads: dict[ObjectRef, Observed] = {}
         self.unavailable: dict[str, str] = {}
         self.on_touched = on_touched
         self.on_manifest = on_manifest
+        self.shard = shard
         # By kind: resourceVersion of each object known, and of those deleted during a sweep.
         self._versions: dict[ResourceKind, dict[tuple[str, str], int]] = {}
         self._expected: dict[ObjectRef, Sequence[ConditionState]] = {}
@@ -62,9 +67,11 @@ class ClusterCache:
         return self._versions.get(kind, {}).get(key) == resource_version(manifest)
 
     def put(self, kind: ResourceKind, manifest: dict[str, Any]) -> None:
-        """Take in an object, unless a newer state of it is known."""
+        """Take in an object, unless it is of no concern or a newer state of it is known."""
         metadata = manifest["metadata"]
         key = (metadata.get("namespace") or "", metadata["name"])
+        if not self.shard.needs(kind, key[0]):
+            return
         version = resource_version(manifest)
         versions = self._versions.setdefault(kind, {})
         newest = max(versions.get(key, 0), self._deleted.get(kind, {}).get(key, 0))

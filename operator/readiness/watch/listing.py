@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from readiness.api.vocabulary import GROUP
 from readiness.errors import ForbiddenError, NotFoundError
 from readiness.kube import kinds
 from readiness.kube.client import KubeClient, ResourceKind
@@ -19,12 +18,6 @@ from readiness.watch.following import fill
 from readiness.watch.rulebook import Rulebook
 
 _NAMESPACES = kinds.COMPANIONS["", "Namespace"]
-
-# Groups whose objects concern workloads of their own namespace alone. Others may lie elsewhere: a
-# Gateway, a Schedule of Velero, a rule of Prometheus. One not seen there could be one not there.
-_KEEP_TO_THEIR_NAMESPACE = frozenset(
-    {"", "apps", "autoscaling", "policy", "networking.k8s.io", GROUP}
-)
 
 
 async def list_cluster(
@@ -69,7 +62,8 @@ async def _list(
             if namespace and kind == _NAMESPACES:
                 cache.put(kind, await client.call("GET", kind.path(name=namespace)))
                 return
-            if namespace and kind.namespaced and kind.group in _KEEP_TO_THEIR_NAMESPACE:
+            # Of other groups, one not seen in this namespace could be one that lies elsewhere.
+            if namespace and kind.namespaced and kind.group in kinds.KEEP_TO_THEIR_NAMESPACE:
                 await fill(client, cache, kind, namespace)
                 return
         except ForbiddenError:

@@ -76,6 +76,14 @@ class Synchroniser:
 
         An API server that does not answer is waited for; a feed that ends is started again.
         """
+        try:
+            await self._run_feeds()
+        finally:
+            for sweep in self._sweeps:
+                sweep.cancel()
+            await asyncio.gather(*self._sweeps, return_exceptions=True)
+
+    async def _run_feeds(self) -> None:
         attempt = 0
         while True:
             try:
