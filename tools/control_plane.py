@@ -39,6 +39,7 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 KUBECTL = "kubectl"
+_NO_CONDITIONS_YET = ".status.conditions accessor error: <nil>"
 
 ADMIN = "admin"
 
@@ -331,15 +332,20 @@ class ControlPlane:
     ) -> subprocess.CompletedProcess[str]:
         """Run the real kubectl, as `admin` unless told otherwise."""
         config = kubeconfig or self.kubeconfig
-        result = subprocess.run(
-            [str(self.binary(KUBECTL)), "--kubeconfig", str(config), *args],
-            env={**os.environ, "KUBECACHEDIR": str(self._directory / "kubectl-cache")},
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=within,
-            check=False,
-        )
+        deadline = time.monotonic() + within
+        while True:
+            result = subprocess.run(
+                [str(self.binary(KUBECTL)), "--kubeconfig", str(config), *args],
+                env={**os.environ, "KUBECACHEDIR": str(self._directory / "kubectl-cache")},
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=within,
+                check=False,
+            )
+            # `kubectl wait` gives up on an object so new that it has no conditions yet.
+            if _NO_CONDITIONS_YET not in result.stderr or time.monotonic() > deadline:
+                break
         if check and result.returncode:
             raise ControlPlaneError(
                 f"kubectl {' '.join(args)}: exit code {result.returncode}: {result.stderr.strip()}"

@@ -12,7 +12,9 @@ from readiness.checks.base import (
     ALL_KINDS,
     LONG_RUNNING_KINDS,
     PASS,
+    REMOVED,
     SCALABLE_KINDS,
+    CannotTell,
     Check,
     Edit,
     Finding,
@@ -127,6 +129,14 @@ def test_a_finding_about_a_container_names_it_and_its_field() -> None:
     assert finding(app, "must be so", "image", fix=fix) == Finding(
         'container "app" must be so', f"{path}.image", "app", fix
     )
+
+
+def test_a_value_of_null_is_not_a_field_left_out() -> None:
+    assert Edit("spec.replicas", None) != Edit("spec.replicas", REMOVED)
+
+
+def test_what_cannot_be_told_is_no_crash() -> None:
+    assert CannotTell("no right to look").crashed is False
 
 
 def test_a_finding_about_the_workload_names_no_container_and_no_fix() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from readiness.checks._budgets import Matched
+from readiness.checks._claims import Claim
 from readiness.checks._config_references import ConfigReference, config_references
 from readiness.checks._credentials import credential_in, credential_named
 from readiness.checks._database_connections import (
@@ -16,7 +18,10 @@ from readiness.checks._listeners import _meet
 from readiness.checks._metadata_keys import Statement, statements
 from readiness.checks._probes import asked
 from readiness.checks._routes import TRUE, roots_of
+from readiness.checks._serving import serving_containers
 from readiness.checks.deprecated_api_version import _change
+from readiness.checks.registry import all_checks
+from readiness.errors import FieldError
 from readiness.model.routes import HTTPProxy
 from readiness.model.workload import Workload
 from tests.support import snapshot_of
@@ -149,6 +154,85 @@ def test_a_service_account_is_needed_with_no_keys_and_is_never_optional() -> Non
             "ServiceAccount", "shop", path, path, keys=(), container=None, optional=False
         )
     ]
+
+
+def test_a_service_of_another_type_hides_none_after_it() -> None:
+    container = {"name": "app", "image": "app:1"}
+    metadata = {"name": "web", "namespace": "shop", "labels": {"app": "web"}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"containers": [container]},
+    }
+
+    def service(name: str, **spec: Any) -> dict[str, Any]:
+        spec |= {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": spec,
+        }
+
+    elsewhere = service("a", type="ExternalName", externalName="web.example.com")
+    workload = Workload(pod)
+
+    def serving(*services: dict[str, Any]) -> list[str]:
+        return [c.name for c in serving_containers(workload, snapshot_of([pod, *services]))]
+
+    assert serving(elsewhere) == []
+    assert serving(elsewhere, service("b")) == serving(service("b"), elsewhere) == ["app"]
+
+
+def test_the_port_of_a_probe_is_named_by_its_field() -> None:
+    probe = {"httpGet": {"port": [80]}}
+    container = {"name": "app", "image": "app:1", "livenessProbe": probe}
+    spec = {"containers": [container]}
+    (app,) = Workload(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
+    ).containers
+    assert app.liveness_probe is not None
+
+    with pytest.raises(FieldError, match=r"^spec\.containers\[0\]\.livenessProbe\.httpGet\.port "):
+        asked(app.liveness_probe, app)
+
+
+@pytest.mark.parametrize("selector", [["app"], "app"])
+def test_a_selector_that_is_none_keeps_nobody_from_spreading(selector: object) -> None:
+    pod = {"containers": [{"name": "app", "image": "app:1"}]}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": pod}
+    document = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"replicas": 2, "selector": selector, "template": template},
+    }
+
+    outcome = all_checks()["topology-spread-missing"].run(
+        Workload(document), snapshot_of([document])
+    )
+
+    assert isinstance(outcome, list)
+    (found,) = outcome
+    assert found.fix is not None
+    assert [e.value["labelSelector"] for e in found.fix.edits] == [
+        {"matchLabels": {"app": "web"}}
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ConfigReference("Secret", "web", "spec", "spec"),
+        Claim("data", "spec", None, None),
+        Matched(1, 0, 1, autoscaled=False, without_scale=(), has_daemon_set=False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_checks_share_cannot_be_changed(value: Any) -> None:
+    with pytest.raises(AttributeError, match="immutable type"):
+        setattr(value, value.__struct_fields__[0], None)
 
 
 def test_proxies_that_include_each_other_hide_no_root() -> None:

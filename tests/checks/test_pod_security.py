@@ -16,6 +16,10 @@ def test_version_may_be_one_of_kubernetes_or_absent(version: str) -> None:
     assert PodSecurityParams(version) == PARAMS.validate_python({"version": version})
 
 
+def test_version_is_that_of_the_cluster_unless_a_policy_says_one() -> None:
+    assert PodSecurityParams().version == ""
+
+
 @pytest.mark.parametrize(
     "version", ["1.36", "v1", "v1.36.3", "v2.0", "v1.036", "latest", "v1.36\n"]
 )
