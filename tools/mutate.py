@@ -494,21 +494,30 @@ def _forked(survives: Callable[[], bool], seconds: int) -> bool:
 
 
 class Journal:
-    """What has been judged before, by a file that is written line by line."""
+    """What has been judged before, by a file that is written line by line.
 
-    def __init__(self, *, go_on: bool) -> None:
+    Args:
+        mutants: those of this run.
+        go_on: whether to keep what the file says of them.
+    """
+
+    def __init__(self, mutants: Sequence[Mutant], *, go_on: bool) -> None:
         self._state = _state()
         self._killed: set[str] = set()
         self._survived: set[tuple[str, str]] = set()
         JOURNAL.parent.mkdir(parents=True, exist_ok=True)
-        if go_on and JOURNAL.exists():
-            for line in JOURNAL.read_text(encoding="utf-8").splitlines():
-                match line.split():
-                    case [digest, _, "killed"]:
-                        self._killed.add(digest)
-                    case [digest, step, "survived", self._state]:
-                        self._survived.add((digest, step))
-        self._file = JOURNAL.open("a" if go_on else "w", encoding="utf-8")
+        lines = JOURNAL.read_text(encoding="utf-8").splitlines() if JOURNAL.exists() else []
+        if not go_on:
+            anew = {mutant.digest for mutant in mutants}
+            lines = [line for line in lines if line.partition(" ")[0] not in anew]
+            JOURNAL.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        for line in lines:
+            match line.split():
+                case [digest, _, "killed"]:
+                    self._killed.add(digest)
+                case [digest, step, "survived", self._state]:
+                    self._survived.add((digest, step))
+        self._file = JOURNAL.open("a", encoding="utf-8")
 
     def survives(self, mutant: Mutant, step: str) -> bool | None:
         """Return whether a mutant survives a step; None where nobody knows yet."""
@@ -675,8 +684,10 @@ def main(arguments: Iterable[str] | None = None) -> int:
     options = parser.parse_args(None if arguments is None else list(arguments))
     started = time.monotonic()
     wanted = [m for m in modules() if not options.patterns or any(p in m for p in options.patterns)]
-    journal = Journal(go_on=options.go_on)
+    if not wanted:
+        parser.error(f"no module is called like {' or '.join(options.patterns)}")
     todo = [mutant for module in wanted for mutant in mutants(module, options.share)]
+    journal = Journal(todo, go_on=options.go_on)
     print(f"{len(todo)} mutants of {len(wanted)} modules", flush=True)
     checks = [mutant for mutant in todo if mutant.module.startswith(PACKAGES[0])]
     others = [mutant for mutant in todo if not mutant.module.startswith(PACKAGES[0])]

@@ -289,3 +289,10 @@ def test_a_version_is_deprecated_once_its_successor_is_there(
         kind, api_version, (1, removed - 1)
     )
     assert f"was removed in Kubernetes 1.{removed}" in _change(kind, api_version, (1, removed))
+
+
+def test_a_version_may_go_on_the_day_its_successor_comes() -> None:
+    assert _change("CronJob", "batch/v2alpha1", (1, 20)) == ""
+    assert _change("CronJob", "batch/v2alpha1", (1, 21)) == (
+        "batch/v1: batch/v2alpha1 was removed in Kubernetes 1.21"
+    )
