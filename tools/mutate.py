@@ -724,4 +724,7 @@ def _tell(todo: Sequence[Mutant], left: Sequence[Mutant]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("mutate: stopped; --go-on asks for what is left")
