@@ -83,7 +83,18 @@ def test_uninstalling_takes_conditions_off_with_just_the_rights_of_its_hook(
     }
     hook = [d for d in render() if d["metadata"]["name"] == "readiness-operator-uninstall"]
     rights = [d for d in hook if d["kind"] not in ("Job", "NetworkPolicy")]
+    (container,) = pod_specs(render())["readiness-operator-uninstall"]["containers"]
+
+    def uninstall(config: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "readiness", *container["args"], "--kubeconfig", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     try:
+        uninstall(cluster.control_plane.kubeconfig)  # other tests leave workloads with conditions
         cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(rights))
         cluster.kubectl(
             "patch",
@@ -93,15 +104,8 @@ def test_uninstalling_takes_conditions_off_with_just_the_rights_of_its_hook(
             "--type=strategic",
             f"--patch={json.dumps(patch)}",
         )
-        (container,) = pod_specs(render())["readiness-operator-uninstall"]["containers"]
         account = f"{ACCOUNT}-uninstall"
-        config = cluster.control_plane.kubeconfig_for(account)
-        result = subprocess.run(
-            [sys.executable, "-m", "readiness", *container["args"], "--kubeconfig", str(config)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = uninstall(cluster.control_plane.kubeconfig_for(account))
 
         assert (result.returncode, result.stdout, result.stderr) == (
             0,
@@ -275,6 +279,7 @@ def test_api_server_trusts_the_webhook_and_asks_about_spec_changes_alone(
     # Policies are let in when nobody answers, or nobody could relax one. Evidence has to wait.
     assert apply(typo) == ""
     assert 'failed calling webhook "evidence.readiness.dev"' in apply(EVIDENCE)
+    kubectl("delete", "deployment/large", "--namespace=shop")
 
 
 def test_user_roles_reach_the_built_in_ones(cluster: Cluster) -> None:
