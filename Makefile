@@ -58,7 +58,7 @@ chaos: setup control-plane ## Break what is around the operator, in a dozen ways
 fuzz: setup ## Look further for manifests that crash, hang or pass wrongly (READINESS_FUZZ_TIMES=20)
 	READINESS_FUZZ_TIMES=$${READINESS_FUZZ_TIMES:-20} $(BIN)/python -m pytest tests/fuzz --timeout 7200 --numprocesses auto
 
-mutation: setup ## Change the code of the checks in every place: a test must fail (an hour or more)
+mutation: setup ## Change the code of the checks in every place: a test must fail (half an hour or more)
 	$(BIN)/python -m tools.mutate
 
 demo: setup control-plane ## Show the operator at work on a local control plane
