@@ -446,7 +446,13 @@ def test_uninstall_takes_the_reports_away(
     cluster: Cluster, namespace: str, policy: MakePolicy, operator: OperatorProcess
 ) -> None:
     policy(checks=[TAG])
-    cluster.apply(deployment(namespace))
+    theirs = {
+        "apiVersion": "wgpolicyk8s.io/v1alpha2",
+        "kind": "PolicyReport",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "results": [{"policy": "theirs", "result": "fail"}],
+    }
+    cluster.apply(theirs, deployment(namespace))
     eventually(lambda: report(cluster, namespace))
     operator.stop()
     command = [sys.executable, "-m", "readiness", "uninstall", "--reports"]
@@ -458,7 +464,10 @@ def test_uninstall_takes_the_reports_away(
     real = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert real.stdout == dry.stdout
-    assert cluster.get("policyreports", "-A")["items"] == []
+    ours = "--selector=app.kubernetes.io/managed-by=readiness-operator"
+    assert cluster.get("policyreports", "-A", ours)["items"] == []
+    left = cluster.get("-n", namespace, "policyreports")["items"]
+    assert [(r["metadata"]["name"], r["results"]) for r in left] == [("theirs", theirs["results"])]
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert again.stderr == "0 reports deleted\n"
 
