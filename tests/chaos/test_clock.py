@@ -55,10 +55,16 @@ def test_an_exemption_ends_and_begins_with_the_clock(
 
         skew.write_text("0")
         eventually(lambda: cluster.ready(namespace, "deployment/web") == "True", within=20)
-        assert [
-            line.partition('"seconds": ')[2].partition(",")[0]
-            for line in operator.log.splitlines()
-            if "the clock jumped" in line
-        ] == ["7200.0", "-7200.0"]
+        # Something else may have had it judged anew just before the jump was noticed.
+        eventually(lambda: jumps(operator.log) == ["7200.0", "-7200.0"], within=20)
     finally:
         assert operator.stop() == 0
+
+
+def jumps(log: str) -> list[str]:
+    """Return by how many seconds the clock was seen to jump."""
+    return [
+        line.partition('"seconds": ')[2].partition(",")[0]
+        for line in log.splitlines()
+        if "the clock jumped" in line
+    ]
