@@ -228,7 +228,7 @@ class Load:
                 await self._watch_once()
 
     async def _watch_once(self) -> None:
-        session = await self._client.session(aiohttp.TraceConfig())
+        session = await self._client.session()
         async with (
             session,
             session.get(

@@ -15,14 +15,16 @@ from readiness.kube.client import KubeClient
 from readiness.watch.feed import Feed, NoMemories, WatchEvent, tuned_settings
 
 
-def feed_of(client: KubeClient) -> Feed:
+def feed_of(client: KubeClient, known: int = 0) -> Feed:
     delivered: list[WatchEvent] = []
     return Feed(
         client,
         [kinds.POLICIES],
         scan_definitions=True,
+        known={kinds.POLICIES: known} if known else {},
         deliver=delivered.extend,
-        listed=lambda kind: None,
+        begun=lambda kind: None,
+        missed=lambda kind: None,
         scanned=lambda: None,
     )
 
@@ -78,13 +80,17 @@ async def test_kopf_remembers_nothing_of_the_objects_it_passes_on() -> None:
     assert list(memories.iter_all_memories()) == []
 
 
-async def test_kopf_lists_nothing_and_watches_everything() -> None:
-    """What there is the operator lists by itself; the list only says where the watch begins."""
-    asked = []
+async def asked_by_kopf(
+    known: int, *urls: str, forgotten: bool = False
+) -> tuple[list[tuple[str, dict[str, str]]], list[str]]:
+    """Return what reaches the API server, and how watches were said to begin."""
+    asked: list[tuple[str, dict[str, str]]] = []
+    told: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         asked.append((request.path, dict(request.query)))
-        return web.json_response({})
+        gone = forgotten and "resourceVersionMatch" in request.query
+        return web.json_response({}, status=410 if gone else 200)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
@@ -92,15 +98,47 @@ async def test_kopf_lists_nothing_and_watches_everything() -> None:
         configuration = Configuration()
         configuration.host = str(server.make_url("")).rstrip("/")
         async with KubeClient(configuration) as client:
-            session = (await feed_of(client)._session()).aiohttp_session
-            path = kinds.POLICIES.path()
-            for url in (f"{path}?limit=250", f"{path}?watch=true&resourceVersion=7", "/apis"):
-                async with session.get(f"{configuration.host}{url}"):
-                    pass
+            feed = feed_of(client, known)
+            feed.begun = lambda kind: told.append("begun")
+            feed.missed = lambda kind: told.append("missed")
+            feed._loop = asyncio.get_running_loop()
+            session = (await feed._session()).aiohttp_session
+            for url in urls:
+                async with session.get(f"{configuration.host}{url}") as response:
+                    assert response.status == 200
             await session.close()
+    return asked, told
+
+
+PATH = kinds.POLICIES.path()
+NOTHING = {"limit": "250", "fieldSelector": f"metadata.name={'x' * 254}"}
+EXACTLY = {"resourceVersion": "7", "resourceVersionMatch": "Exact"}
+
+
+async def test_kopf_lists_nothing_and_watches_everything() -> None:
+    """What there is the operator lists by itself; the list only says where the watch begins."""
+    watch = f"{PATH}?watch=true&resourceVersion=7"
+
+    asked, told = await asked_by_kopf(0, f"{PATH}?limit=250", watch, "/apis")
 
     assert asked == [
-        (path, {"limit": "250", "fieldSelector": f"metadata.name={'x' * 254}"}),
-        (path, {"watch": "true", "resourceVersion": "7"}),
+        (PATH, NOTHING),
+        (PATH, {"watch": "true", "resourceVersion": "7"}),
         ("/apis", {}),
     ]
+    assert told == ["begun", "missed"]
+
+
+async def test_the_first_watch_goes_on_from_the_operators_own_list() -> None:
+    """Then nothing has to be listed a second time; a later one began after a break."""
+    asked, told = await asked_by_kopf(7, f"{PATH}?limit=250", f"{PATH}?limit=250")
+
+    assert asked == [(PATH, NOTHING | EXACTLY), (PATH, NOTHING)]
+    assert told == ["begun", "begun", "missed"]
+
+
+async def test_a_moment_that_etcd_has_forgotten_is_left() -> None:
+    asked, told = await asked_by_kopf(7, f"{PATH}?limit=250", forgotten=True)
+
+    assert asked == [(PATH, NOTHING | EXACTLY), (PATH, NOTHING)]
+    assert told == ["begun", "missed"]

@@ -76,6 +76,8 @@ class Category(Enum):
         self.condition = condition
         self.title = title
 
+    __hash__ = object.__hash__  # as above
+
     CONTAINER_SECURITY = ("container-security", "ContainersHardened", "Container security")
     IMAGES = ("images", "ImagesPinned", "Images")
     PROBES = ("probes", "ProbesConfigured", "Probes")

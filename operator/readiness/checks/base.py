@@ -166,15 +166,17 @@ class Check(Struct):
     since: str = "0.1.0"
     _rule: Rule | None = None
     _default_params: Any = None
+    _reason: str = ""
 
     def __post_init__(self) -> None:
+        self._reason = "".join(word.capitalize() for word in self.id.split("-"))
         if self.params is not None:
             self._default_params = self.params()
 
     @property
     def reason(self) -> str:
         """The id in CamelCase, as conditions name it: `MemoryLimitMissing`."""
-        return "".join(word.capitalize() for word in self.id.split("-"))
+        return self._reason
 
     @property
     def default_params(self) -> Any:

@@ -42,14 +42,14 @@ class Scoreboard:
     def update(self, report: Report) -> set[str]:
         """Take in a report; return the names of the policies whose counts changed."""
         ref = report.ref
+        counted = [r for r in report.results if r.exempt or r.result not in _UNEXPORTED]
         entry = _Entry(
             report.policies,
             report.readiness,
-            frozenset(r.check.id for r in report.results if r.counts),
+            frozenset(r.check.id for r in counted if r.counts),
             frozenset(
                 (ref.namespace, r.check.id, r.severity.value, _word(r.result, exempt=r.exempt))
-                for r in report.results
-                if r.exempt or r.result not in _UNEXPORTED
+                for r in counted
             ),
         )
         if self._entries.get(ref) == entry:

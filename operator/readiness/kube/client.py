@@ -234,17 +234,13 @@ class KubeClient:
             **options,
         )
 
-    async def session(
-        self, trace: aiohttp.TraceConfig, *middlewares: aiohttp.ClientMiddlewareType
-    ) -> aiohttp.ClientSession:
+    async def session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
         """Return a session of its own with our credentials, for use in another event loop.
 
         Its token is that of the moment; whoever uses it asks for a new one in time.
         """
         headers = {**self._headers, **await self._authorization()}
-        return self._new_session(
-            limit=0, headers=headers, trace_configs=[trace], middlewares=middlewares
-        )
+        return self._new_session(limit=0, headers=headers, middlewares=middlewares)
 
     async def server_version(self) -> tuple[int, int]:
         """Return the server's major and minor version.

@@ -75,12 +75,24 @@ def conditions_of(report: Report) -> list[ConditionState]:
     ]
 
 
+def _telling(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Return the results that say more than that a check passes or does not apply.
+
+    They are a tenth of all; what is asked about each of them is not asked of the others.
+    """
+    return [
+        r
+        for r in results
+        if r.exempt or (r.result is not Result.PASS and r.result is not Result.SKIP)
+    ]
+
+
 def _production_ready(report: Report) -> ConditionState:
-    must = [r for r in report.results if r.severity is Severity.MUST]
-    failing = [r for r in must if r.result is Result.FAIL]
-    warnings = {r.check.id for r in report.results if r.result is Result.WARN and r.counts}
+    telling = _telling(report.results)
+    must = [r for r in telling if r.severity is Severity.MUST]
     match report.readiness:
         case Readiness.NOT_READY:
+            failing = [r for r in must if r.result is Result.FAIL]
             count = len({r.check.id for r in failing})
             asking = _policies({r.policy: None for r in failing})
             message = (
@@ -95,11 +107,18 @@ def _production_ready(report: Report) -> ConditionState:
             )
         case Readiness.UNKNOWN:
             return _unknown(PRODUCTION_READY, must)
-    passed = len({r.check.id for r in must if r.result is Result.PASS})
+    passed = len(
+        {
+            r.check.id
+            for r in report.results
+            if r.result is Result.PASS and r.severity is Severity.MUST
+        }
+    )
     message = f"{plural(passed, 'Must check passes', 'Must checks pass', count=True)}"
     exempt = sorted({r.check.id for r in must if r.exempt})
     if exempt:
         message += f", {len(exempt)} exempt ({', '.join(exempt)})"
+    warnings = {r.check.id for r in telling if r.result is Result.WARN and r.counts}
     if warnings:
         message += (
             f"; {plural(len(warnings), 'other check warns', 'other checks warn', count=True)}"
@@ -115,7 +134,26 @@ def _production_ready(report: Report) -> ConditionState:
 
 def _category(category: Category, results: Sequence[CheckResult]) -> ConditionState:
     condition_type = category.condition_type
-    serious = [r for r in results if r.severity is not Severity.NICE]
+    telling = _telling(results)
+    if telling:
+        told = _told(condition_type, telling)
+        if told is not None:
+            return told
+    passed = {r.check.id for r in results if r.result is Result.PASS}
+    if passed:
+        message = plural(len(passed), "check passes", "checks pass", count=True)
+        return ConditionState(condition_type, "True", reasons.ALL_CHECKS_PASS, message)
+    if telling:  # checks of severity Nice that can't tell
+        return _unknown(condition_type, telling)
+    skipped = {f"{r.check.id}: {r.message}": None for r in results}
+    return ConditionState(
+        condition_type, "True", reasons.NOT_APPLICABLE, "; ".join(skipped)[:_LONGEST_MESSAGE]
+    )
+
+
+def _told(condition_type: str, telling: Sequence[CheckResult]) -> ConditionState | None:
+    """Return the condition that findings, exemptions and errors make, None when they make none."""
+    serious = [r for r in telling if r.severity is not Severity.NICE]
     failing = [r for r in serious if r.counts]
     if failing:
         return ConditionState(
@@ -123,20 +161,15 @@ def _category(category: Category, results: Sequence[CheckResult]) -> ConditionSt
         )
     if any(r.result is Result.ERROR or r.waits_until is not None for r in serious):
         return _unknown(condition_type, serious)
-    if any(r.exempt for r in results):
-        exempt = [r for r in results if r.exempt]
+    exempt = [r for r in telling if r.exempt]
+    if exempt:
         return ConditionState(
             condition_type,
             "True",
             reasons.EXEMPTIONS_APPLY,
             list_findings(exempt, _LONGEST_MESSAGE),
         )
-    if all(r.result is Result.SKIP for r in results):
-        skipped = {f"{r.check.id}: {r.message}": None for r in results}
-        return ConditionState(
-            condition_type, "True", reasons.NOT_APPLICABLE, "; ".join(skipped)[:_LONGEST_MESSAGE]
-        )
-    advice = [r for r in results if r.counts]
+    advice = [r for r in telling if r.counts]
     if advice:
         return ConditionState(
             condition_type,
@@ -144,11 +177,7 @@ def _category(category: Category, results: Sequence[CheckResult]) -> ConditionSt
             reasons.ONLY_NICE_TO_HAVE,
             list_findings(advice, _LONGEST_MESSAGE),
         )
-    passed = len({r.check.id for r in results if r.result is Result.PASS})
-    if not passed:  # what is left are checks of severity Nice that can't tell
-        return _unknown(condition_type, results)
-    message = plural(passed, "check passes", "checks pass", count=True)
-    return ConditionState(condition_type, "True", reasons.ALL_CHECKS_PASS, message)
+    return None
 
 
 def _policies(names: Collection[str]) -> str:

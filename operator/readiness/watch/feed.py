@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -113,9 +112,12 @@ class Feed:
     """Runs Kopf in a thread for a set of kinds until stopped; one use only.
 
     Attributes:
+        known: the resourceVersion at which each kind was listed; its first watch begins there.
         deliver: called in the operator's loop with what happened since it was called last.
-        listed: called in the operator's loop when a watch of a kind begins or begins anew. Nothing
-            is delivered of what there is at that moment, or went before: that has to be listed.
+        begun: called in the operator's loop when a watch of a kind begins or begins anew.
+        missed: called in the operator's loop when one does so elsewhere than at the version known.
+            Nothing is delivered of what there is at that moment, or went before: that has to be
+            listed.
         scanned: called in the operator's loop when Kopf has looked which kinds there are, as it
             does at its start and whenever a definition has changed.
         ended: set in the operator's loop when Kopf has ended, for whatever reason.
@@ -124,8 +126,10 @@ class Feed:
     client: KubeClient
     kinds: Sequence[ResourceKind]
     scan_definitions: bool
+    known: dict[ResourceKind, int]
     deliver: Callable[[list[WatchEvent]], None]
-    listed: Callable[[ResourceKind], None]
+    begun: Callable[[ResourceKind], None]
+    missed: Callable[[ResourceKind], None]
     scanned: Callable[[], None]
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
@@ -221,29 +225,38 @@ class Feed:
 
         A list is the only sign of a watch that begins. Its objects would be a second copy of what
         the operator lists itself, and Kopf takes longer over each than it takes to judge it: so it
-        is made to list nothing, and watches from there on.
+        is made to list nothing, and watches from there on. The first time that is the moment of
+        the operator's own list, if etcd still knows it, and nothing has to be listed again.
         """
         by_path = {kind.path(): kind for kind in self.kinds}
 
         async def list_nothing(
             request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            if request.url.path in by_path and "watch" not in request.url.query:
-                request.url = request.url.update_query(fieldSelector=_NOTHING)
-            return await send(request)
+            kind = by_path.get(request.url.path)
+            if kind is None or "watch" in request.url.query:
+                response = await send(request)
+                if request.url.path == "/apis":
+                    self._call(self.scanned)
+                return response
+            request.url = request.url.update_query(fieldSelector=_NOTHING)
+            now = request.url
+            if version := self.known.pop(kind, 0):
+                request.url = now.update_query(
+                    resourceVersion=version, resourceVersionMatch="Exact"
+                )
+                response = await send(request)
+                if response.ok:
+                    self._call(partial(self.begun, kind))
+                    return response
+                response.release()
+            request.url = now
+            response = await send(request)
+            self._call(partial(self.begun, kind))
+            self._call(partial(self.missed, kind))
+            return response
 
-        async def ended(
-            _: aiohttp.ClientSession, __: SimpleNamespace, call: aiohttp.TraceRequestEndParams
-        ) -> None:
-            kind = by_path.get(call.url.path)
-            if kind is not None and "watch" not in call.url.query:
-                self._call(partial(self.listed, kind))
-            elif call.url.path == "/apis":
-                self._call(self.scanned)
-
-        trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(ended)
-        session = await self.client.session(trace, list_nothing)
+        session = await self.client.session(list_nothing)
         self._sessions.append(session)
         return kopf.AiohttpSession(
             server=self.client.host,

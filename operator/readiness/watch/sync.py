@@ -23,7 +23,8 @@ from readiness.watch.feed import Feed, WatchEvent
 
 logger = structlog.get_logger(__name__)
 
-# A watch begins with the moment of an empty list: a sweep after it finds what there was and went.
+# A watch that begins anew begins with the moment of an empty list: a sweep after it finds what
+# there was and went.
 _AFTER_RELIST_SECONDS = 0.5
 # So long after Kopf looked for kinds, the API server serves those it had only heard of.
 _AFTER_SCAN_SECONDS = 2.0
@@ -60,6 +61,7 @@ class Synchroniser:
         self._seen: set[ResourceKind] = set()
         self._doubts: set[ResourceKind] = set()
         self._listed: set[ResourceKind] = set()
+        self._versions: dict[ResourceKind, int] = {}
         self._look: asyncio.TimerHandle | None = None
         self._feed: Feed | None = None
         self._scan_definitions = True
@@ -104,8 +106,11 @@ class Synchroniser:
             self._client,
             [kind for kind in self._watched if kind in self._allowed],
             self._scan_definitions,
+            # One that ended may have ended because a watch could not begin there.
+            {} if self.restarts else dict(self._versions),
             self._deliver,
-            self._note_list,
+            self._listed.add,
+            self._schedule_sweep,
             self._schedule_look,
         )
         self._listed.clear()
@@ -168,10 +173,6 @@ class Synchroniser:
                 self._schedule_sweep(event.kind)
             self._cache.put(event.kind, event.manifest)
         self._on_batch()
-
-    def _note_list(self, kind: ResourceKind) -> None:
-        self._listed.add(kind)
-        self._schedule_sweep(kind)
 
     def _schedule_look(self) -> None:
         """Look for kinds that came or went, once Kopf has not done so for a while.
@@ -296,6 +297,7 @@ class Synchroniser:
         else:
             self._seen.discard(kind)
             self._listed.discard(kind)
+            self._versions.pop(kind, None)
         self._cache.set_unavailable(kind, reason)
 
     def _forbidden(self, kind: ResourceKind, verb: str) -> None:
@@ -311,6 +313,7 @@ class Synchroniser:
             )
         self._allowed.discard(kind)
         self._seen.discard(kind)
+        self._versions.pop(kind, None)
         self._doubts.discard(kind)
         self._cache.set_unavailable(kind, reason)
 
@@ -329,6 +332,7 @@ class Synchroniser:
         except ClusterError:
             self._cache.abandon_sweep(kind)
             raise
+        self._versions[kind] = version
         gone = self._cache.end_sweep(kind, seen, version)
         if gone and self.synced.is_set():
             logger.info(
