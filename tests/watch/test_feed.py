@@ -11,8 +11,11 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from readiness.kube import kinds
-from readiness.kube.client import KubeClient
+from readiness.kube.client import KubeClient, load_configuration
 from readiness.watch.feed import Feed, NoMemories, WatchEvent, tuned_settings
+from tools.control_plane import ControlPlane
+
+CONFIG_MAPS = kinds.COMPANIONS["", "ConfigMap"]
 
 
 def feed_of(client: KubeClient, known: int = 0) -> Feed:
@@ -142,3 +145,46 @@ async def test_a_moment_that_etcd_has_forgotten_is_left() -> None:
 
     assert asked == [(PATH, NOTHING | EXACTLY), (PATH, NOTHING)]
     assert told == ["begun", "missed"]
+
+
+async def test_what_happens_between_the_list_and_the_watch_is_seen(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    """The watch begins at the moment of the list, whatever came since."""
+
+    def create(name: str) -> None:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        assert control_plane.request("POST", path, body).status == 201
+
+    told: list[str] = []
+    seen: dict[str, str | None] = {}
+    delivered = asyncio.Event()
+
+    def deliver(events: list[WatchEvent]) -> None:
+        for event in events:
+            if event.manifest["metadata"]["namespace"] == namespace:
+                seen[event.manifest["metadata"]["name"]] = event.type
+                delivered.set()
+
+    create("before")
+    configuration = await load_configuration(str(control_plane.kubeconfig))
+    async with KubeClient(configuration) as client:
+        version = [page.resource_version async for page in client.pages(CONFIG_MAPS)][-1]
+        create("between")
+        feed = Feed(
+            client,
+            [CONFIG_MAPS],
+            scan_definitions=True,
+            known={CONFIG_MAPS: version},
+            deliver=deliver,
+            begun=lambda kind: told.append("begun"),
+            missed=lambda kind: told.append("missed"),
+            scanned=lambda: None,
+        )
+        feed.start()
+        async with asyncio.timeout(30):
+            await delivered.wait()
+        await feed.stop()
+
+    assert (seen, told) == ({"between": "ADDED"}, ["begun"])
