@@ -22,6 +22,7 @@ import pytest
 
 from tests.chaos.faulty_proxy import NO_FAULT, Fault, FaultyProxy
 from tests.chaos.fresh_verdict import wrongly_judged
+from tests.chaos.memory_limit import memory_limit
 from tests.e2e.conftest import Cluster
 from tests.e2e.operator_process import OperatorProcess
 from tests.e2e.workloads import budget, deployment
@@ -33,6 +34,7 @@ FULL = os.environ.get("READINESS_CHAOS") == "full"
 SECONDS = 30.0 if FULL else 1.0
 ROUNDS = 200 if FULL else 4
 WORKLOADS = 8
+BIG_OBJECTS = 20
 # Retries double from 0.1 s on: the next one after a fault comes within the time it lasted.
 WITHIN = 60 + 2 * SECONDS
 
@@ -224,6 +226,25 @@ def kill_the_operator(scene: Scene) -> None:
     scene.operator.start()
 
 
+def starve_the_operator(scene: Scene) -> None:
+    """The kernel kills it for want of memory: as many big objects come as it has no room for."""
+    path = f"/api/v1/namespaces/{scene.namespace}/configmaps"
+    with memory_limit(scene.operator.pid, 4 * 2**20):
+        scene.swap_budgets()
+        for number in range(BIG_OBJECTS):
+            body = {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": f"big-{number}"},
+                "data": {f"key-{n}": secrets.token_hex(400) for n in range(1000)},
+            }
+            assert scene.cluster.control_plane.request("POST", path, body).status == 201
+        assert scene.operator.ended() == -signal.SIGKILL
+    scene.cluster.kubectl("-n", scene.namespace, "delete", "configmaps", "--all")
+    time.sleep(SECONDS)
+    scene.operator.start()
+
+
 def pause_the_operator(scene: Scene) -> None:
     os.kill(scene.operator.pid, signal.SIGSTOP)
     scene.swap_budgets()
@@ -243,10 +264,13 @@ FAULTS: dict[str, Callable[[Scene], None]] = {
     "a CRD removed and restored": remove_a_definition,
     "another writer of conditions": fight_over_conditions,
     "operator killed": kill_the_operator,
+    "operator out of memory": starve_the_operator,
     "operator paused": pause_the_operator,
 }
 
 
+# What it had yet to tell dies with it, and so does the answer to its last write.
+DEADLY = ("operator killed", "operator out of memory")
 # The others have tests of their own in tests/e2e.
 QUICK = (
     "etcd paused",
@@ -254,6 +278,7 @@ QUICK = (
     "every request answered 500",
     "writes done, their answers lost",
     "another writer of conditions",
+    "operator out of memory",
     "operator paused",
 )
 
@@ -271,7 +296,7 @@ def test_after_a_fault_every_verdict_is_right_and_nothing_was_flooded(
     eventually(scene.right, within=WITHIN)
     took = time.monotonic() - started
 
-    if fault != "operator killed":  # what that one had yet to tell died with it
+    if fault not in DEADLY:
         # One for each verdict that turned, once it has settled; none is owed to the next fault.
         eventually(lambda: scene.told() >= told + WORKLOADS, within=WITHIN)
         assert scene.told() == told + WORKLOADS
@@ -283,8 +308,8 @@ def test_after_a_fault_every_verdict_is_right_and_nothing_was_flooded(
     with capsys.disabled():
         if FULL:
             sys.stdout.write(f"{row}\n")
-    assert (scene.operator.pid == pid) is (fault != "operator killed")
-    if fault != "operator killed":  # the answer to its last write found nobody
+    assert (scene.operator.pid == pid) is (fault not in DEADLY)
+    if fault not in DEADLY:
         assert len(conditions) >= WORKLOADS
     if fault != "another writer of conditions":
         # One for each verdict that turned; Unknown in between, where a kind can't be seen.
