@@ -33,7 +33,10 @@ JSON = "application/json"
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-_PAGE = 250  # a page of large objects takes 20 MiB while it is read
+_PAGE = 250
+# An object may take 1.5 MiB: a page of such would take more memory than the operator has. Decoded,
+# a page takes some three times its length.
+_PAGE_BYTES = 16 * 2**20
 _TIMEOUT_SECONDS = 30.0
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"  # stores nothing
 _CONNECTIONS = 32
@@ -170,10 +173,12 @@ class KubeClient:
         content_type: str = JSON,
         accept: str = JSON,
         decode: bool = True,
+        at_most: int = 0,
     ) -> Any:
         """Return the answer to one call: decoded from JSON unless told otherwise.
 
         Raises:
+            TooLongError: when the answer has more than `at_most` bytes; 0 takes any length.
             ClusterError: or one of its kinds, when there is no good answer.
             LostLeadershipError: when the write guard says so.
         """
@@ -187,7 +192,9 @@ class KubeClient:
         started = time.monotonic()
         status = 0
         try:
-            response = await self._request(method, url, headers, body, writes=writes)
+            response = await self._request(
+                method, url, headers, body, writes=writes, at_most=at_most
+            )
             status = response.status
             payload = response.data
             retry_after = response.headers.get("Retry-After", "")
@@ -195,10 +202,19 @@ class KubeClient:
             self._observer.api_call(method, status, time.monotonic() - started)
         if status >= 300:
             raise _error(status, payload, retry_after, f"{method} {path}")
+        if at_most and len(payload) > at_most:
+            raise TooLongError
         return orjson.loads(payload) if payload and decode else payload
 
     async def _request(
-        self, method: str, url: str, headers: dict[str, str], body: Any, *, writes: bool
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Any,
+        *,
+        writes: bool,
+        at_most: int,
     ) -> _Answer:
         if self._session is None:
             self._session = self._new_session(limit=_CONNECTIONS)
@@ -211,7 +227,8 @@ class KubeClient:
                 data=None if body is None else orjson.dumps(body),
                 timeout=aiohttp.ClientTimeout(total=seconds),
             ) as response:
-                return _Answer(response.status, response.headers, await response.read())
+                data = await _read(response, at_most) if at_most else await response.read()
+                return _Answer(response.status, response.headers, data)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
             if isinstance(error, aiohttp.ClientHttpProxyError):  # its own text holds the password
@@ -286,19 +303,30 @@ class KubeClient:
         Raises:
             ClusterError: status 410 when the list grew too old between two pages: start again.
         """
-        chosen = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
+        query = {"limit": str(_PAGE), **({"labelSelector": selector} if selector else {})}
         accept = _METADATA_ONLY if metadata_only else JSON
-        query = chosen
+        path = kind.path(namespace)
         resource_version = 0
         while True:
-            answer = await self.call("GET", kind.path(namespace), query=query, accept=accept)
+            limit = int(query["limit"])
+            try:
+                answer = await self.call(
+                    "GET",
+                    path,
+                    query=query,
+                    accept=accept,
+                    at_most=_PAGE_BYTES if limit > 1 else 0,
+                )
+            except TooLongError:
+                query["limit"] = str(max(1, limit // 4))
+                continue
             metadata = answer.get("metadata") or {}
             resource_version = resource_version or int(metadata.get("resourceVersion") or 0)
             yield Page(answer.get("items") or [], resource_version)
             token = metadata.get("continue")
             if not token:
                 return
-            query = {**chosen, "continue": token}
+            query["continue"] = token
 
     async def may(self, verb: str, kind: ResourceKind, subresource: str = "") -> bool:
         """Return whether we hold a right in all namespaces (SelfSubjectAccessReview)."""
@@ -379,6 +407,20 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     data: bytes
+
+
+class TooLongError(Exception):
+    """An answer is longer than what was asked for."""
+
+
+async def _read(response: aiohttp.ClientResponse, at_most: int) -> bytes:
+    """Return the body; of one that is longer only so much that this shows."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > at_most:
+            break
+    return bytes(body)
 
 
 def _writes(method: str, path: str) -> bool:
