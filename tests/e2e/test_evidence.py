@@ -193,6 +193,7 @@ def test_a_restart_writes_nothing_and_warns_of_nothing_again(
     )
     eventually(lambda: "ProductionReady" in reasons(cluster, namespace, "web"))
     before = reasons(cluster, namespace, "web")
+    eventually(operator.settled)
 
     operator.stop()
     mark = cluster.control_plane.audit_mark()
@@ -205,10 +206,9 @@ def test_a_restart_writes_nothing_and_warns_of_nothing_again(
     cluster.apply(deployment(namespace, "other"))
     eventually(lambda: cluster.ready(namespace, "deployment/other") == "False")
 
-    assert {(event.resource, event.name) for event in cluster.writes(after=mark)} & {
-        ("readinessevidences", "load-test"),
-        ("readinessexemptions", "latest"),
-    } == set()
+    # Those of tests before, whose namespaces are being deleted, may change all the while.
+    written = {e.resource for e in cluster.writes(after=mark) if e.namespace == namespace}
+    assert written & {"readinessevidences", "readinessexemptions"} == set()
     assert reasons(cluster, namespace, "web") == before
 
 
