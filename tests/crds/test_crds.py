@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -95,16 +96,6 @@ def workloads(selector: Mapping[str, Any]) -> dict[str, Any]:
 
 def expression(**fields: Any) -> dict[str, Any]:
     return workloads({"matchExpressions": [{"key": "tier", **fields}]})
-
-
-@pytest.fixture(scope="module")
-def cluster(control_plane: ControlPlane) -> ControlPlane:
-    """Return the control plane with our CRDs in place."""
-    control_plane.kubectl("apply", "--server-side", "--filename", str(ROOT / "crds"))
-    control_plane.kubectl(
-        "wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in CRDS)
-    )
-    return control_plane
 
 
 def create(cluster: ControlPlane, document: Mapping[str, Any]) -> tuple[int, str]:
@@ -474,6 +465,16 @@ def test_what_the_api_server_accepts_is_accepted_offline_too(document: dict[str,
     [
         ("spec.match.kinds[1]", policy({"match": {"kinds": ["DaemonSet", "DaemonSet"]}})),
         ("spec.match.excludeNamespaces[1]", policy({"match": {"excludeNamespaces": ["a", "a"]}})),
+        ("spec.match.includeNamespaces[1]", policy({"match": {"includeNamespaces": ["a", "a"]}})),
+        (
+            "spec.strict.breakGlass.groups[1]",
+            policy({"strict": {"breakGlass": {"groups": ["sre", "sre"]}}}),
+        ),
+        (
+            "spec.exemptions.notExemptable[1]",
+            policy({"exemptions": {"notExemptable": ["host-port", "host-port"]}}),
+        ),
+        ("spec.links[1]", evidence(links=["https://example.com/x", "https://example.com/x"])),
         ("spec.checks[1]", exemption(checks=["host-port", "host-port"])),
         ("spec.containers[1]", exemption(containers=["app", "app"])),
     ],
@@ -485,6 +486,8 @@ def test_member_of_a_set_stands_there_once(
 
     assert code == 1
     assert f"{member}: Duplicate value" in output
+    with pytest.raises(PolicyError, match=f"^{re.escape(member[:-3])}: .* stands here twice$"):
+        COMPILE[duplicates["kind"]](duplicates)
 
 
 @pytest.mark.parametrize(

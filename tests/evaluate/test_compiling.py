@@ -244,6 +244,14 @@ def test_empty_selector_selects_everything() -> None:
     assert LabelSelector() == policy.workload_selector
 
 
+LEVEL = {
+    "name": "error-rate",
+    "severity": "Must",
+    "query": "1",
+    "objective": {"operator": "LessThan", "value": "0.001"},
+    "window": "7d",
+}
+
 _CHOICES = "none, baseline, standard, strict, pod-security-baseline or pod-security-restricted"
 
 REFUSED_POLICIES: list[tuple[Any, str, str]] = [
@@ -304,6 +312,37 @@ REFUSED_POLICIES: list[tuple[Any, str, str]] = [
         {"strict": {"gracePeriod": ""}},
         "InvalidSpec",
         "spec.strict.gracePeriod must have at least 2 characters, not 0",
+    ),
+    *(
+        (
+            {"evidence": [{"item": "a", "severity": "Must", "approvalRequired": value}]},
+            "InvalidSpec",
+            f"spec.evidence[0].approvalRequired must be true or false, not {shown}",
+        )
+        for value, shown in (("yes", 'the text "yes"'), (1, "the number 1"), (2, "the number 2"))
+    ),
+    *(
+        (
+            {"serviceLevels": [{**LEVEL, "samplesQuery": "1", "minSamples": value}]},
+            "InvalidSpec",
+            f"spec.serviceLevels[0].minSamples must be a whole number, not {shown}",
+        )
+        for value, shown in (
+            (True, "true"),
+            ("10", 'the text "10"'),
+            (10.5, "the number 10.5"),
+            (1e30, "the number 1e+30"),
+        )
+    ),
+    (
+        {"extends": "\ud83e"},
+        "InvalidSpec",
+        'spec.extends must be Unicode text, not the text "\ud83e"',
+    ),
+    (
+        {"match": {"kinds": ["Deployment", "DaemonSet", "Deployment"]}},
+        "InvalidSpec",
+        'spec.match.kinds: "Deployment" stands here twice',
     ),
     (
         {"exemptions": {"maxDuration": 90}},
@@ -472,6 +511,20 @@ def test_params_are_taken_as_they_are_or_not_at_all(
     assert ("InvalidParams", f"spec.checks[0].params.{message}") == (
         caught.value.reason,
         str(caught.value),
+    )
+
+
+def test_half_a_surrogate_pair_in_params_stands_for_no_character() -> None:
+    """As the API server reads it; nobody could print a text that holds one."""
+    keys = ["a\ud83eb", "\ud83e\udd86", "ü"]
+
+    policy = policy_of({"checks": [{"id": "replicas-too-low", "params": {"keys": keys}}]})
+    with pytest.raises(PolicyError) as caught:
+        policy_of({"checks": [{"id": "replicas-too-low", "params": {"minimum": "\ud83e"}}]})
+
+    assert policy.settings["replicas-too-low"].params == Params(keys=("a\ufffdb", "🦆", "ü"))
+    assert str(caught.value) == (
+        'spec.checks[0].params.minimum must be a whole number, not the text "\ufffd"'
     )
 
 

@@ -121,8 +121,35 @@ def test_evidence_that_nobody_approved_says_so() -> None:
             "UnknownItem",
             (
                 'spec.item: "performance-tests-done" is not for a person to attest; give evidence '
-                "for profiling-performed and load-testing-performed and stress-testing-performed "
-                "and spike-tested"
+                "for profiling-performed, load-testing-performed, stress-testing-performed, "
+                "spike-tested"
+            ),
+        ),
+        (
+            {"item": "alerting-configured"},
+            "UnknownItem",
+            (
+                'spec.item: "alerting-configured" is not for a person to attest; give evidence for '
+                "error-alerts-configured, latency-alerts-configured, saturation-alerts-configured, "
+                "health-alerts-configured, alert-escalation-defined"
+            ),
+        ),
+        (
+            {"item": "all-security-answered"},
+            "UnknownItem",
+            (
+                'spec.item: "all-security-answered" is not for a person to attest; give evidence '
+                "for token-signing-key-strong, token-lifetime-limited, token-refresh-implemented, "
+                "token-rotation-planned, token-storage-secure and 21 more"
+            ),
+        ),
+        (
+            {"item": "final-health-confirmed"},
+            "UnknownItem",
+            (
+                'spec.item: "final-health-confirmed" is not for a person to attest; it is answered '
+                "by liveness-probe-missing, probes-identical, startup-probe-missing, "
+                "probe-timeout-too-long, liveness-probe-hair-trigger and 3 more"
             ),
         ),
         (

@@ -59,7 +59,9 @@ def custom(expression: str, id: str = "bad-thing", **fields: Any) -> dict[str, A
 
 
 def policy_of(*checks: dict[str, Any], name: str = "shop", **spec: Any) -> Policy:
-    return compile_policy({"metadata": {"name": name}, "spec": {"customChecks": checks, **spec}})
+    return compile_policy(
+        {"metadata": {"name": name}, "spec": {"customChecks": list(checks), **spec}}
+    )
 
 
 def outcome_of(

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -51,10 +59,13 @@ _MAX_NAME = 253
 
 
 class Model(BaseModel):
-    """Base of all our models: camelCase in manifests, unknown fields refused."""
+    """Base of all our models: camelCase in manifests, unknown fields refused.
+
+    Strict: like the API server it takes neither "10" nor true for 10.
+    """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, strict=True
     )
 
 
@@ -93,7 +104,27 @@ def _rfc3339(value: object) -> object:
     raise PydanticCustomError("datetime_type", "must be an RFC 3339 time")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+# In JSON it is text, so it can't be strict; the validator is.
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(strict=False)]
+
+
+T = TypeVar("T", bound=str)
+
+
+def _distinct(values: list[T]) -> list[T]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise PydanticCustomError("duplicate", "stands here twice", {"duplicate": value})
+    return values
+
+
+# A list of type `set`: no member stands there twice.
+# Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+DistinctList = Annotated[
+    list[T],
+    AfterValidator(_distinct),
+    Field(json_schema_extra={"x-kubernetes-list-type": "set"}),
+]
 
 
 class LabelSelectorRequirement(Model):
@@ -142,28 +173,25 @@ class Match(Model):
     namespace_selector: LabelSelector | None = Field(
         default=None, description="Namespaces, by their labels. Absent: all namespaces."
     )
-    exclude_namespaces: list[Name] | None = Field(
+    exclude_namespaces: DistinctList[Name] | None = Field(
         default=None,
         max_length=_MAX_LIST,
         description="Namespaces left out by name. kube-system, kube-public, kube-node-lease and "
         "the operator's own namespace are always left out, unless includeNamespaces names them.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    include_namespaces: list[Name] | None = Field(
+    include_namespaces: DistinctList[Name] | None = Field(
         default=None,
         max_length=_MAX_LIST,
         description="Namespaces to be judged although they are left out by default.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     workload_selector: LabelSelector | None = Field(
         default=None, description="Workloads, by their own labels. Absent: all workloads."
     )
-    kinds: list[Literal["Deployment", "StatefulSet", "DaemonSet"]] | None = Field(
+    kinds: DistinctList[Literal["Deployment", "StatefulSet", "DaemonSet"]] | None = Field(
         default=None,
         min_length=1,
         max_length=3,
         description="Kinds of workloads. Absent: all three, and offline every kind that runs pods.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     from_stage: Literal["pre-launch", "launch", "live"] | None = Field(
         default=None,
@@ -320,13 +348,12 @@ class ServiceLevelDemand(Model):
 class BreakGlass(Model):
     """Who may get a workload past Strict in an emergency."""
 
-    groups: list[Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]] = Field(
+    groups: DistinctList[Annotated[str, Field(min_length=1, max_length=_MAX_NAME)]] = Field(
         min_length=1,
         max_length=64,
         description="Groups whose members may: a workload they apply with the annotation "
         "readiness.dev/break-glass, which holds the reason, is let through with a warning and an "
         "event.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 
 
@@ -358,11 +385,10 @@ class ExemptionRules(Model):
         description="Longest time from the creation of an exemption to its expiry, such as 90d. "
         "A longer one is cut to this. Absent: no limit.",
     )
-    not_exemptable: list[CheckId] | None = Field(
+    not_exemptable: DistinctList[CheckId] | None = Field(
         default=None,
         max_length=_MAX_LIST,
         description="Checks that no exemption may silence.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 
 
@@ -376,6 +402,7 @@ class ReadinessPolicySpec(Model):
 
     enforcement: Enforcement | None = Field(
         default=None,
+        strict=False,  # in JSON it is text
         description="Audit reports; Warn also answers kubectl with warnings; Strict refuses what "
         "violates a Must at admission. Absent: Audit.",
     )
@@ -516,18 +543,16 @@ class ReadinessExemptionSpec(Model):
         description="Workloads of this namespace that the exemption is about.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
-    containers: list[Annotated[str, Field(max_length=63)]] | None = Field(
+    containers: DistinctList[Annotated[str, Field(max_length=63)]] | None = Field(
         default=None,
         min_length=1,
         max_length=64,
         description="Containers by name. Absent: the whole workload.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    checks: list[CheckId] = Field(
+    checks: DistinctList[CheckId] = Field(
         min_length=1,
         max_length=_MAX_LIST,
         description="Ids of the checks whose findings are accepted.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     reason: str = Field(
         min_length=10,
@@ -604,11 +629,10 @@ class ReadinessEvidenceSpec(Model):
         max_length=4096,
         description="What was done and what came out, for whoever reads it later.",
     )
-    links: list[Url] | None = Field(
+    links: DistinctList[Url] | None = Field(
         default=None,
         max_length=32,
         description="Where more can be read, such as the report of a test.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     performed_at: Moment = Field(description="When it was done.")
     expires_at: Moment = Field(description="From this second on the evidence counts no more.")
@@ -668,12 +692,14 @@ class ReadinessEvidenceStatus(Model):
 class ObjectMeta(BaseModel):
     """What we read of an object's metadata; the rest is the API server's business."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
-    name: str
-    namespace: str = ""
-    generation: int = 0
-    creationTimestamp: AwareDatetime | None = None  # noqa: N815 - as the API server spells it
+    name: str = Field(min_length=1)
+    namespace: str | None = None
+    generation: int | None = None
+    creationTimestamp: Moment | None = None  # noqa: N815 - as the API server spells it
+    labels: dict[str, str | None] | None = None
+    annotations: dict[str, str | None] | None = None
 
 
 class ReadinessPolicy(BaseModel):

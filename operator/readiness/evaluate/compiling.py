@@ -40,6 +40,8 @@ from readiness.model.workload_target import WorkloadTarget
 
 M = TypeVar("M", bound=BaseModel)
 
+_MOST_NAMED = 5
+
 _STAGES = tuple(stage.id for stage in Stage)
 
 
@@ -368,8 +370,14 @@ def _asked(item: str) -> str:
     """Say what answers an item that no evidence is given for."""
     answers = answers_to(item)
     if answers.evidence:  # asked for elsewhere, so that nobody is asked twice
-        return f"give evidence for {' and '.join(answers.evidence)}"
-    return f"it is answered by {', '.join((*answers.checks, *answers.service_levels))}"
+        return f"give evidence for {_some(answers.evidence)}"
+    return f"it is answered by {_some((*answers.checks, *answers.service_levels))}"
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = len(ids) - _MOST_NAMED
+    shown = ", ".join(ids[:_MOST_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _severity(
@@ -393,7 +401,9 @@ def _params(check: Check, spec: v1alpha1.ReadinessPolicySpec, given: Mapping[str
     params: type[Any] = check.params or _NoParams
     validator = TypeAdapter(with_config(ConfigDict(extra="forbid"))(params))
     # As JSON, since only there strict (nothing is coerced, "3" is not 3) lets a list be a tuple.
-    return validator.validate_json(json.dumps(given), strict=True)
+    # Half a surrogate pair stands for no character: it becomes U+FFFD, as in the API server.
+    text = json.dumps(given, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return validator.validate_json(text.decode("utf-16", "replace"), strict=True)
 
 
 @dataclass(frozen=True)

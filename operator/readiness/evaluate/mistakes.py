@@ -41,6 +41,7 @@ _EXPECTED = {
     "string_too_long": "have at most {max_length} characters",
     "string_too_short": "have at least {min_length} characters",
     "string_type": "be text",
+    "string_unicode": "be Unicode text",
     "too_long": "have at most {max_length} entries",
     "too_short": "have at least {min_length} entries",
     "tuple_type": "be a list",
@@ -71,6 +72,8 @@ def _describe(problem: Mapping[str, Any], prefix: str) -> str:
             return f"{path} must be set"
         case "extra_forbidden" | "unexpected_keyword_argument":
             return f"{path}: there is no such field"
+        case "duplicate":
+            return f'{path}: "{context["duplicate"]}" stands here twice'
         case "too_short" if context["min_length"] == 1:
             return f"{path} must not be empty"
     shown = str(len(value)) if problem["type"] in _ABOUT_LENGTH else describe_value(value)

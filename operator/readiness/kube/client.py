@@ -8,6 +8,7 @@ Deployment into them costs six times the CPU of plain JSON (measured: 214 µs ag
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
+import yaml
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from aiolimiter import AsyncLimiter
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config.incluster_config import SERVICE_HOST_ENV_NAME
 from yarl import URL
 
 from readiness.errors import ClusterError, ConflictError, ForbiddenError, NotFoundError
@@ -41,6 +44,9 @@ _TIMEOUT_SECONDS = 30.0
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"  # stores nothing
 _CONNECTIONS = 32
 _WAYS = "give --kubeconfig FILE, set KUBECONFIG, or run inside a cluster"
+
+# What the package raises for a file that is no kubeconfig, and for a context without a user.
+NO_KUBECONFIG = (yaml.YAMLError, AttributeError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +99,52 @@ class _Unobserved:
         pass
 
 
+def find_kubeconfig(kubeconfig: str | None) -> str | None:
+    """Return the kubeconfig to use, files parted as in KUBECONFIG; None: the cluster it runs in.
+
+    It is the one given, else what KUBECONFIG names, else ~/.kube/config.
+
+    Raises:
+        ClusterError: when it is not there, and this is no pod.
+    """
+    by_environment = os.environ.get("KUBECONFIG")
+    paths = kubeconfig or by_environment or "~/.kube/config"
+    if any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path):
+        return paths
+    if not kubeconfig and not by_environment and os.environ.get(SERVICE_HOST_ENV_NAME):
+        return None
+    named = "" if kubeconfig or not by_environment else " (KUBECONFIG)"
+    raise ClusterError(f"no kubeconfig at {paths}{named}; {_WAYS}")
+
+
 async def load_configuration(
     kubeconfig: str | None = None, context: str | None = None
 ) -> kubernetes_client.Configuration:
-    """Return how to reach the cluster: the kubeconfig given, else KUBECONFIG, else in the cluster.
+    """Return how to reach the cluster that `find_kubeconfig` finds.
 
     Raises:
         ClusterError: says in one line what is missing and how to supply it.
     """
     configuration = kubernetes_client.Configuration()
-    if kubeconfig is not None and not Path(kubeconfig).is_file():  # noqa: ASYNC240 - at start
-        raise ClusterError(f"no kubeconfig at {kubeconfig}; {_WAYS}")
+    found = find_kubeconfig(kubeconfig)
     try:
-        await kubernetes_config.load_config(  # type: ignore[no-untyped-call]
-            config_file=kubeconfig, context=context, client_configuration=configuration
-        )
+        # Not by its load_config: given a file, even None, that one never looks for a cluster
+        # around it, and without one it warns.
+        if found is None:
+            kubernetes_config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
+        else:
+            await kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=found, context=context, client_configuration=configuration
+            )
+    except NO_KUBECONFIG:
+        reason = f"{found} is no complete kubeconfig"
     except (kubernetes_config.ConfigException, OSError, ValueError) as error:
-        raise ClusterError(
-            f"no usable cluster configuration: {str(error).strip()}; {_WAYS}"
-        ) from None
-    return configuration
+        reason = " ".join(str(error).split())
+    else:
+        return configuration
+    raise ClusterError(f"no usable cluster configuration: {reason}; {_WAYS}")
 
 
 class KubeClient:
