@@ -22,7 +22,7 @@ started: weakref.WeakSet[OperatorProcess] = weakref.WeakSet()
 
 
 class OperatorProcess:
-    """`readiness run` against a kubeconfig.
+    """`readiness run` against a kubeconfig; without one it has to find the cluster it runs in.
 
     Attributes:
         role: controller, or what a subclass says.
@@ -33,14 +33,15 @@ class OperatorProcess:
 
     def __init__(
         self,
-        kubeconfig: Path,
+        kubeconfig: Path | None,
         *options: str,
         pod_name: str = "",
         command: Sequence[str] = (sys.executable, "-m", "readiness"),
     ) -> None:
-        self._kubeconfig = kubeconfig
         self._command = command
-        self._options = options
+        self._options = (
+            options if kubeconfig is None else ("--kubeconfig", str(kubeconfig), *options)
+        )
         self._environment = {"POD_NAME": pod_name} if pod_name else {}
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -61,8 +62,6 @@ class OperatorProcess:
                 "run",
                 "--role",
                 self.role,
-                "--kubeconfig",
-                str(self._kubeconfig),
                 "--listen",
                 "127.0.0.1:0",
                 "--log-format",
