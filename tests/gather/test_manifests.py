@@ -55,7 +55,9 @@ def test_text_cut_off_in_the_middle() -> None:
     assert read('a: 1\n---\nb: "half') == [
         (1, {"a": 1}),
         Malformed(
-            3, "not valid YAML: found unexpected end of stream while scanning a quoted scalar"
+            3,
+            "not valid YAML: found unexpected end of stream while scanning a quoted scalar that "
+            "begins on line 3",
         ),
     ]
 

@@ -48,10 +48,14 @@ def _lines(check: Check, look: Look) -> Iterator[str]:
     yield f"{look.paint(check.id, '1')}: {check.title}"
     yield ""
     severities = severities_of(check)
-    profiles = [f"{severity} in {name}" for name, severity in severities.items() if severity]
+    profiles: dict[str, list[str]] = {}
+    for name, severity in severities.items():
+        if severity:
+            profiles.setdefault(severity, []).append(name)
+    asked = [f"{severity} in {', '.join(names)}" for severity, names in profiles.items()]
     for term, text in (
         ("Category", f"{check.category.id} (condition {check.category.condition_type})"),
-        ("Severity", ", ".join(profiles) or "off, until a policy asks for it"),
+        ("Severity", "; ".join(asked) or "off, until a policy asks for it"),
         ("Looks at", SCOPES[check.scope]),
         ("Kinds", kinds_of(check)),
         ("Since", check.since),

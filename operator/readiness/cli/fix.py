@@ -29,7 +29,7 @@ from readiness.cli.options import (
     namespace_option,
     policy_option,
 )
-from readiness.cli.terminal import terminal_look
+from readiness.cli.terminal import look_of_notes, terminal_look
 from readiness.evaluate.evaluator import CheckResult, Report
 from readiness.gather.files import STDIN, SourceDocument, read_sources
 from readiness.gather.roundtrip import ManifestText, manifest_text
@@ -123,7 +123,10 @@ def fix(
     report_problems(sorted_inputs, inputs)
     written = fixer.show(mode)
     sorted_inputs.errors += written
-    for line in (*written, *fixer.told(check_ids, written=mode == "write")):
+    notes = [*fixer.told(check_ids, look_of_notes(), written=mode == "write")]
+    if fixer.fixes and mode != "write" and sys.stdout.isatty() and sys.stderr.isatty():
+        notes.insert(0, "")  # between the diff and what is said of it
+    for line in (*written, *notes):
         click.echo(line, err=True)
     run = run_of(fixer.judged(check_ids), sorted_inputs, sources, policies)
     ctx.exit(exit_code(run, FAIL_ON[fail_on]))
@@ -162,6 +165,11 @@ class _Fixer:
         self._inputs.inventory.put_workload(record_of(workload))
         return self._judge.report(workload)
 
+    @property
+    def fixes(self) -> bool:
+        """Whether there is anything to change."""
+        return any(plan.fixed for _, _, plan in self._planned)
+
     def show(self, mode: str | None) -> list[str]:
         """Write what was asked for; return what could not be written."""
         errors = []
@@ -188,7 +196,9 @@ class _Fixer:
             for source, _, plan in self._planned
         ]
 
-    def told(self, check_ids: Collection[str], *, written: bool) -> Iterator[str]:
+    def told(
+        self, check_ids: Collection[str], look: Look | None, *, written: bool
+    ) -> Iterator[str]:
         """Yield what was fixed, and what is left of what there is a fix for; then the numbers."""
         fixed = 0
         files = set()
@@ -199,7 +209,7 @@ class _Fixer:
             fixed += len(plan.fixed)
             if plan.fixed:
                 files.add(source.file)
-            yield from _told(source, self._workload(plan.document), plan, stays)
+            yield from _told(source, self._workload(plan.document), plan, stays, look)
         if self._planned:
             where = plural(len(files), "file", "files", count=True)
             parts = [f"{fixed} {'fixed' if written else 'to fix'} in {where}"]
@@ -264,13 +274,18 @@ class _File:
 
     def diff(self, look: Look) -> str:
         """Return the changes as a unified diff; empty without any."""
-        lines = difflib.unified_diff(
-            _lines(str(self.unchanged)),
-            _lines(str(self.text)),
-            printable(self.name),
-            printable(self.name),
+        lines = list(
+            difflib.unified_diff(
+                _lines(str(self.unchanged)),
+                _lines(str(self.text)),
+                printable(self.name),
+                printable(self.name),
+            )
         )
-        return "".join(_painted(line, look) for line in lines)
+        painted = [_painted(line, look) for line in lines]
+        # The names of the files are no lines of theirs, though they begin as those do.
+        painted[:2] = [look.paint(line.rstrip("\n"), "1") + "\n" for line in lines[:2]]
+        return "".join(painted)
 
     def write(self) -> str:
         """Put the new text in the place of the old one; return what went wrong.
@@ -332,7 +347,11 @@ def _only(report: Report, check_ids: Collection[str]) -> Report:
 
 
 def _told(
-    source: SourceDocument, workload: Workload, plan: Plan[ManifestText], left: Sequence[Left]
+    source: SourceDocument,
+    workload: Workload,
+    plan: Plan[ManifestText],
+    left: Sequence[Left],
+    look: Look | None,
 ) -> Iterator[str]:
     """Yield the lines that tell what becomes of a workload; none when there is nothing to fix."""
     left = [stays for stays in left if stays.reason]
@@ -341,10 +360,21 @@ def _told(
     ref = workload.ref
     yield printable(f"{source.place} {ref.kind.lower()}/{ref.name} ({ref.namespace})")
     for result, _ in plan.fixed:
-        yield f"  fix    {_finding(result)}"
+        yield from _note("fix", "32", _finding(result), look)
     for stays in left:
-        yield f"  leave  {_finding(stays.result)}"
-        yield f"         {printable(stays.reason)}"
+        yield from _note("leave", "33", _finding(stays.result), look)
+        yield from _note("", "", printable(stays.reason), look)
+
+
+def _note(label: str, color: str, text: str, look: Look | None) -> Iterator[str]:
+    """Yield a text behind its label: on one line, but wrapped for a terminal."""
+    label = label.ljust(len("leave"))
+    if look is None:
+        yield f"  {label}  {text}"
+        return
+    first, *others = look.wrap(text, " " * 9)
+    yield f"  {look.paint(label, color)}  {first.strip()}" if color else first
+    yield from others
 
 
 def _finding(result: CheckResult) -> str:

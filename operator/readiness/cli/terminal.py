@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import click
 
@@ -22,14 +22,20 @@ T = TypeVar("T")
 
 def terminal_look(*, verbose: bool = False, fixes: bool = True) -> Look:
     """Return how text for standard output should look."""
-    columns = shutil.get_terminal_size((80, 24)).columns
     return Look(
-        width=max(_NARROWEST, min(columns, _WIDEST)),
-        color=_wants_color(),
+        width=_width(),
+        color=_wants_color(sys.stdout),
         plain_marks=not _can_show("✓✗"),
         verbose=verbose,
         fixes=fixes,
     )
+
+
+def look_of_notes() -> Look | None:
+    """Return how text for standard error should look; None where no terminal is behind it."""
+    if not sys.stderr.isatty():
+        return None
+    return Look(width=_width(), color=_wants_color(sys.stderr))
 
 
 def progress(items: Collection[T]) -> AbstractContextManager[Iterable[T]]:
@@ -41,11 +47,13 @@ def progress(items: Collection[T]) -> AbstractContextManager[Iterable[T]]:
     )
 
 
-def _wants_color() -> bool:
-    """Return whether standard output is a terminal whose user wants colour (no-color.org)."""
-    return (
-        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+def _width() -> int:
+    return max(_NARROWEST, min(shutil.get_terminal_size((80, 24)).columns, _WIDEST))
+
+
+def _wants_color(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal whose user wants colour (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _can_show(text: str) -> bool:

@@ -27,6 +27,11 @@ STDIN = "-"
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _SKIPPED_DIRECTORIES = frozenset({"node_modules", "vendor"})
 _LARGEST_FILE = 100 * 1024 * 1024
+# The mark of UTF-32 begins as that of UTF-16 does.
+_MARKS = {
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
 _DEEPEST_LIST = 10  # a List of Lists of ...
 
 
@@ -116,6 +121,9 @@ def _walk(directory: str, sources: Sources, seen: set[tuple[int, int]]) -> Itera
 
 
 def _open(sources: Sources, path: str, seen: set[tuple[int, int]], *, explicit: bool) -> None:
+    if "\0" in path:
+        sources.fail(_shown(path), "no such file or directory")
+        return
     try:
         with Path(path).open("rb") as stream:
             status = os.fstat(stream.fileno())
@@ -126,8 +134,6 @@ def _open(sources: Sources, path: str, seen: set[tuple[int, int]], *, explicit: 
             _read(sources, _shown(path), stream, explicit=explicit)
     except OSError as error:
         sources.fail(_shown(path), _reason(error))
-    except ValueError:  # a NUL in the name
-        sources.fail(_shown(path), "no such file or directory")
 
 
 def _read(sources: Sources, file: str, stream: BinaryIO, *, explicit: bool) -> None:
@@ -156,9 +162,10 @@ def _read(sources: Sources, file: str, stream: BinaryIO, *, explicit: bool) -> N
 
 def _decode(data: bytes, file: str, sources: Sources, *, explicit: bool) -> str | None:
     """Return the text of a file, None when it is no text or can't hold a manifest."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        sources.fail(file, "written in UTF-16: save it as UTF-8", 1)
-        return None
+    for encoding, marks in _MARKS.items():
+        if data.startswith(marks):
+            sources.fail(file, f"written in {encoding}: save it as UTF-8", 1)
+            return None
     if not explicit and b"apiVersion" not in data:
         sources.ignored += 1
         return None
@@ -201,6 +208,9 @@ def _add(
 ) -> None:
     kind = document["kind"]
     items = document.get("items")
+    if kind == "List" and document["apiVersion"] == "v1" and not isinstance(items, list):
+        sources.fail(file, f"List: items must be a list, not {describe_value(items)}", line)
+        return
     if not kind.endswith("List") or not isinstance(items, list):
         if _is_template(document):
             sources.fail(file, TEMPLATE_MESSAGE, line)

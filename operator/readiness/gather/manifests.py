@@ -29,6 +29,8 @@ def parse_manifests(text: str) -> Iterator[Manifest | Malformed]:
     """Yield the documents of a text; after a broken one it goes on at the next `---`."""
     if "\ufeff" in text:  # files with a byte order mark, one after another
         text = re.sub(r"^\ufeff", "", text, flags=re.MULTILINE)
+    if text and not text.endswith("\n"):
+        text += "\n"  # as kubectl does: a block scalar at the end may keep it
     boundaries = Boundaries(text)
     out_of_line = text.startswith(_OUT_OF_LINE) or any(f"\n{m}" in text for m in _OUT_OF_LINE)
     for index, beginning, end in boundaries.documents():

@@ -21,8 +21,14 @@ _INTEGER = re.compile(
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MAYBE_NUMBER = frozenset("+-.0123456789")
-_LARGEST_INTEGER = 2**63 - 1
+_LARGEST_INTEGER, _SMALLEST_INTEGER = 2**63 - 1, -(2**63)
+_LARGEST_UNSIGNED = 2**64 - 1
 _LONGEST_INTEGER = 70  # characters of any integer that fits, in binary and with a sign
+
+
+def is_integer(text: str) -> bool:
+    """Return whether a scalar is written as a whole number: `1.0` and `1e3` are not."""
+    return _INTEGER.fullmatch(text.replace("_", "")) is not None
 
 
 @lru_cache(maxsize=1 << 16)
@@ -43,8 +49,11 @@ def plain_value(text: str) -> Any:
     if whole:
         base = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}[whole.lastgroup or ""]
         value = int(whole[whole.lastgroup or ""], base)
-        if value <= _LARGEST_INTEGER:
-            return -value if whole[1] == "-" else value
+        signed = -value if whole[1] == "-" else value
+        if _SMALLEST_INTEGER <= signed <= _LARGEST_INTEGER:
+            return signed
+        if not whole[1] and value <= _LARGEST_UNSIGNED:
+            return float(value)  # what the API server makes of a number beyond 63 bits
     if _FLOAT.fullmatch(digits):
         number = float(digits)
         if math.isfinite(number):

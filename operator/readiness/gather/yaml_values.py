@@ -3,7 +3,8 @@
 kubectl, helm and the API server parse manifests with sigs.k8s.io/yaml: YAML 1.1 made into JSON.
 So `on`, `yes` and `y` are booleans, `0644` is octal, `1e3` is 1000, keys are always text, and a
 date or `1:30` stays text. The same holds here (compared with kubectl 1.36, value by value).
-Stricter: a key that stands twice in one map is an error, as it is for `kubectl apply`.
+Stricter: a key that stands twice in one map is an error, as it is for the API server that is given
+the YAML itself; kubectl takes the last and says nothing. tests/gather compares odd documents.
 
 The parser's events are turned into values here, without recursion and with bounds: a manifest can
 come from anybody, so neither deep nesting nor aliases of aliases may take the process down.
@@ -31,7 +32,7 @@ from yaml.events import (
 
 from readiness.errors import describe_value
 from readiness.gather.block_style import Manifest
-from readiness.gather.scalars import plain_value
+from readiness.gather.scalars import is_integer, plain_value
 
 _DEEPEST = 500  # levels; the deepest schemas of real CRDs have about 60
 _MOST_ALIASED = 1_000_000  # values that aliases may stand for in one document
@@ -88,7 +89,7 @@ def _document(next_event: Callable[[], Any]) -> Manifest:  # noqa: C901, PLR0912
         if kind is ScalarEvent:
             values += 1
             implicit = event.implicit
-            if implicit[0]:
+            if implicit[0] and event.tag is None:
                 text = event.value
                 try:
                     value = plain_value(text)
@@ -99,6 +100,7 @@ def _document(next_event: Callable[[], Any]) -> Manifest:  # noqa: C901, PLR0912
                 value = event.value
             else:
                 value = _tagged(event)
+                is_merge = event.tag == _MERGE_TAG and event.value == "<<"
             if event.anchor:
                 anchors[event.anchor] = value, 1
         elif kind is MappingStartEvent or kind is SequenceStartEvent:
@@ -198,8 +200,9 @@ def _line(event: Event) -> int:
 
 
 _CORE = "tag:yaml.org,2002:"
+_MERGE_TAG = f"{_CORE}merge"
 _TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
+    "int": (int, float),
     "float": (int, float),
     "bool": (bool,),
     "null": (type(None),),
@@ -211,12 +214,17 @@ def _tagged(event: ScalarEvent) -> Any:
     tag = (event.tag or "").removeprefix(_CORE)
     if tag == "binary":
         try:
-            return base64.b64decode("".join(event.value.split()), validate=True).decode()
+            encoded = event.value.replace("\n", "").replace("\r", "")
+            return base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, ValueError):
             raise MalformedError(_line(event), "!!binary must be base64 of UTF-8 text") from None
     if tag not in _TYPES:
         return event.value
-    value = plain_value(event.value)
-    if not isinstance(value, _TYPES[tag]) or (tag != "bool" and isinstance(value, bool)):
+    try:
+        value = plain_value(event.value)
+    except ValueError as error:
+        raise MalformedError(_line(event), str(error)) from None
+    right = isinstance(value, _TYPES[tag]) and (tag == "bool") is isinstance(value, bool)
+    if not right or (tag == "int" and not is_integer(event.value)):
         raise MalformedError(_line(event), f"!!{tag} can't be {describe_value(event.value)}")
     return value

@@ -91,12 +91,15 @@ def text(parent: Fields, key: str, path: str) -> str:
 
 
 def texts(parent: Fields, key: str, path: str) -> list[str]:
-    """Return the list of texts at `parent[key]`; empty when absent."""
+    """Return the list of texts at `parent[key]`; empty when absent.
+
+    Null stands for empty text, as for the API server (encoding/json leaves the zero value).
+    """
     items = sequence(parent, key, path)
     for index, item in enumerate(items):
-        if type(item) is not str:
+        if type(item) is not str and item is not None:
             raise FieldError(f"{join(path, key)}[{index}]", "text", item)
-    return items
+    return ["" if item is None else item for item in items] if None in items else items
 
 
 def integer(parent: Fields, key: str, path: str) -> int | None:
@@ -125,11 +128,19 @@ def boolean(parent: Fields, key: str, path: str) -> bool | None:
 
 
 def text_map(parent: Fields, key: str, path: str) -> Mapping[str, str]:
-    """Return the map of texts at `parent[key]` (labels, annotations); empty when absent."""
+    """Return the map of texts at `parent[key]` (labels, annotations); empty when absent.
+
+    Null stands for empty text, as for the API server: `team:` with nothing behind it is a label.
+    """
     values = mapping(parent, key, path)
+    nulls = False
     for name, value in values.items():
         if type(value) is not str:
-            raise FieldError(join(join(path, key), name), "text", value)
+            if value is not None:
+                raise FieldError(join(join(path, key), name), "text", value)
+            nulls = True
+    if nulls:
+        return {name: "" if value is None else value for name, value in values.items()}
     return values
 
 

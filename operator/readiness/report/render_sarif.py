@@ -94,8 +94,10 @@ def _result(
     }
     if identity is not None:
         written["partialFingerprints"] = {"readinessFinding/v1": identity.fingerprint}
-    if result.exempt:
-        written["suppressions"] = [{"kind": "external", "justification": result.message}]
+    # Present in all results or in none of a run, says SARIF 2.1.0 in 3.27.23: readers may look at
+    # the first result to learn whether there is anything suppressed.
+    accepted = {"kind": "external", "status": "accepted", "justification": result.message}
+    written["suppressions"] = [accepted] if result.exempt else []
     return written
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ _LABEL_WIDTH = len("exempt")
 _INDENT = " " * (2 + _LABEL_WIDTH + 2)
 _WIDEST_PROSE = 120  # longer lines of prose are hard to read
 _COLUMNS_FROM = 140  # from this width on a finding is one line, in columns
+_LEAST_PROSE = 60  # columns for what is said; of less, places go behind it
 _SHORTEST_NAME = 16  # columns in the table; of less nobody makes out a workload
 _MOST_ROWS = 20  # of the table: what is more nobody scans
 
@@ -129,15 +131,19 @@ def _headline(judged: Judged, look: Look) -> list[str]:
         place += printable(f" ({judged.template})")
     verdict = _verdict(judged)
     mark = look.paint(plain if look.plain_marks else sign, color)
-    start = f"{mark} {look.paint(name, _BOLD)} {namespace}"
-    written = f"x {name} {namespace}  {verdict}"
-    if place:
-        start += f"  {look.paint(place, _DIM)}"
-        written += f"  {place}"
-    verdict = look.paint(verdict, color)
-    if len(written) <= look.width:
-        return [f"{start}  {verdict}"]
-    return [start, f"  {verdict}"]
+    lines = [f"{mark} {look.paint(name, _BOLD)} {namespace}"]
+    room = look.width - len(f"x {name} {namespace}")
+    parts = [(place, _DIM), (verdict, color)] if place else [(verdict, color)]
+    if sum(len(text) + 2 for text, _ in parts) > room:
+        parts.reverse()  # the verdict stays with the name, the place goes below
+    for text, code in parts:
+        if len(text) + 2 <= room:
+            lines[-1] += f"  {look.paint(text, code)}"
+            room -= len(text) + 2
+        else:
+            lines.append(f"  {look.paint(text, code)}")
+            room = 0
+    return lines
 
 
 def _verdict(judged: Judged) -> str:
@@ -157,18 +163,17 @@ def _verdict(judged: Judged) -> str:
 
 def _block(judged: Judged, run: Run, look: Look, columns: _Columns | None) -> list[str]:
     """Return lines for the results: findings by severity, then errors, exempt ones, the rest."""
+    rows: list[_Row] = []
     lines: list[str] = []
     file = printable(judged.file)
     for rank, result in _shown(judged, look):
         details = _details(judged, file, result, run, look)
         if columns is not None and rank <= _RANK_OF_KNOWN:
-            name = _name(rank, result).ljust(columns.name)
-            text = printable(result.message)
-            label = _label(rank, result, look)
-            lines += columns.lines(label, name, text, "  ".join(details), look)
+            said = _name(rank, result), printable(result.message)
+            rows.append((_label(rank, result, look), (*said, *details)))
         else:
             lines += _result(rank, result, details, look)
-    return lines
+    return [*columns.lines(rows, look, placed=bool(file)), *lines] if columns else lines
 
 
 def _shown(judged: Judged, look: Look) -> list[tuple[int, CheckResult]]:
@@ -239,11 +244,15 @@ def _details(judged: Judged, file: str, result: CheckResult, run: Run, look: Loo
     return details
 
 
+# What the columns hold: a label, then the name, what is said, where and who asks for it.
+_Row: TypeAlias = tuple[str, tuple[str, ...]]
+
+
 class _Columns(Struct, frozen=True):
-    """How a wide terminal shows results: one line each, in columns that go through the report.
+    """How a wide terminal shows results: one line each, in columns.
 
     Attributes:
-        name: width of the column with the ids of checks.
+        name: width of the column with the ids of checks, which goes through the report.
         width: of the terminal.
     """
 
@@ -263,17 +272,34 @@ class _Columns(Struct, frozen=True):
         ]
         return cls(max(names, default=0), look.width)
 
-    def lines(self, label: str, name: str, text: str, details: str, look: Look) -> Iterator[str]:
-        """Yield the lines of one row: what is said, and behind it where."""
+    def lines(self, rows: Sequence[_Row], look: Look, *, placed: bool) -> Iterator[str]:
+        """Yield the lines of rows that belong together.
+
+        Args:
+            rows: what to show.
+            look: of the terminal.
+            placed: whether the first detail has a column of its own, where there is room for it;
+                the others stand behind what is said.
+        """
         margin = len(_INDENT) + self.name + 2
-        lines = list(_wrapped(text, min(self.width - margin, _WIDEST_PROSE), "", ""))
-        if margin + len(lines[-1]) + 2 + len(details) <= self.width:
-            lines[-1] = f"{lines[-1]}  {look.paint(details, _DIM)}".rstrip()
+        place = max((len(row[2]) for _, row in rows), default=0) if placed else 0
+        if place and self.width - margin - place - 2 >= _LEAST_PROSE:
+            margin += place + 2
         else:
-            lines.append(look.paint(details, _DIM))
-        yield f"  {label}  {name}  {lines[0]}"
-        for line in lines[1:]:
-            yield " " * margin + line
+            placed = False
+        for label, (name, text, *details) in rows:
+            start = f"  {label}  {name.ljust(self.name)}  "
+            if placed:
+                start += look.paint(details.pop(0).ljust(place), _DIM) + "  "
+            lines = list(_wrapped(text, min(self.width - margin, _WIDEST_PROSE), "", ""))
+            more = "  ".join(details)
+            if more and margin + len(lines[-1]) + 2 + len(more) <= self.width:
+                lines[-1] = f"{lines[-1]}  {look.paint(more, _DIM)}"
+            elif more:
+                lines.append(look.paint(more, _DIM))
+            yield start + lines[0]
+            for line in lines[1:]:
+                yield " " * margin + line
 
 
 def _join_fitting(parts: Sequence[str], width: int) -> list[str]:
@@ -292,6 +318,7 @@ def _join_fitting(parts: Sequence[str], width: int) -> list[str]:
 
 def _fixes(run: Run, look: Look, columns: _Columns | None) -> Iterator[str]:
     """Yield each check with findings once, with what to do."""
+    rows: list[_Row] = []
     found: dict[str, tuple[Check, Severity, int]] = {}
     for judged in run.workloads:
         for id, result in {r.check.id: r for r in judged.findings}.items():
@@ -310,8 +337,9 @@ def _fixes(run: Run, look: Look, columns: _Columns | None) -> Iterator[str]:
                     yield from look.wrap(check.remediation, "    ")
                     continue
                 label = look.paint(str(severity).ljust(_LABEL_WIDTH), color)
-                name = check.id.ljust(columns.name)
-                yield from columns.lines(label, name, check.remediation, workloads, look)
+                rows.append((label, (check.id, check.remediation, workloads)))
+    if columns is not None:
+        yield from columns.lines(rows, look, placed=True)
 
 
 def _table(run: Run, look: Look) -> Iterator[str]:

@@ -54,7 +54,9 @@ async def _list(
     try:
         await fill(client, cache, kind)
     except NotFoundError:
-        cache.set_unavailable(kind, f"{kind.kind} is not installed in this cluster")
+        cache.set_unavailable(
+            kind, f"{kinds.unavailable_key(kind)} is not installed in this cluster"
+        )
     except ForbiddenError as error:
         if error.status == 401:
             raise
