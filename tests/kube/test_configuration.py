@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -187,3 +189,32 @@ async def test_a_pod_without_a_token_says_so(pod: str, home: Path) -> None:
     assert str(caught.value) == (
         f"no usable cluster configuration: Service token file does not exist.; {WAYS}"
     )
+
+
+async def test_a_new_token_is_used_within_a_minute(
+    monkeypatch: pytest.MonkeyPatch, pod: str, home: Path
+) -> None:
+    """The kubelet puts a new one into the file long before the old one ends."""
+    minutes = 0
+    clock = SimpleNamespace(now=lambda: datetime(2026, 11, 24, 12, minutes, tzinfo=UTC))
+    monkeypatch.setattr(
+        incluster_config, "datetime", SimpleNamespace(datetime=clock, timedelta=timedelta)
+    )
+    token = (home / "token").read_text()
+    async with KubeClient(await load_configuration()) as client:
+
+        async def refused() -> str:
+            with pytest.raises(ClusterError) as caught:
+                await client.call("GET", "/version")
+            return str(caught.value)
+
+        (home / "token").write_text("of nobody")
+        await client.call("GET", "/version")
+        minutes += 1
+        assert await refused() == "GET /version: 401 Unauthorized"
+        minutes += 1
+        (home / "token").write_text("")
+        cannot = f"cannot reach the API server at {client.host}"
+        assert await refused() == f"{cannot}: Token file exists but empty."
+        (home / "token").write_text(token)
+        await client.call("GET", "/version")

@@ -47,6 +47,8 @@ _WAYS = "give --kubeconfig FILE, set KUBECONFIG, or run inside a cluster"
 
 # What the package raises for a file that is no kubeconfig, and for a context without a user.
 NO_KUBECONFIG = (yaml.YAMLError, AttributeError, KeyError, TypeError)
+# The last one: the file with the token is empty, or not there, at the moment.
+_UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError, kubernetes_config.ConfigException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class KubeClient:
             ) as response:
                 data = await _read(response, at_most) if at_most else await response.read()
                 return _Answer(response.status, response.headers, data)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _UNREACHABLE as error:
             reason = str(error) or type(error).__name__
             if isinstance(error, aiohttp.ClientHttpProxyError):  # its own text holds the password
                 reason = f"the proxy answered {error.status} {error.message}"
