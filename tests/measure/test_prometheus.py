@@ -123,11 +123,11 @@ async def test_answers_that_are_no_number(
 
 async def test_query_that_can_not_be_computed(prometheus_url: str) -> None:
     error = await failure(URL(prometheus_url), "requests_total[1d] + on() 1")
-    assert error.outcome == "bad_query"
+    assert (error.outcome, error.blame) == ("bad_query", Blame.ANSWER)
 
     query = 'label_replace(vector(1), "a", "$1", "b", "(")'
     error = await failure(URL(prometheus_url), query)
-    assert error.outcome == "bad_query"
+    assert (error.outcome, error.blame) == ("bad_query", Blame.QUERY)
     assert str(error).startswith("Prometheus can't compute the query: invalid regular expression")
 
 
@@ -265,6 +265,8 @@ async def test_redirect_is_not_followed() -> None:
     [
         ("timeout", "timeout", "Prometheus at {url} did not compute the query within 10 s"),
         ("internal", "unavailable", "Prometheus at {url} failed: out of memory"),
+        # What one that is shutting down answers: it changes no verdict yet.
+        ("execution", "bad_query", "Prometheus can't compute the query: out of memory"),
     ],
 )
 async def test_query_at_fault(error_type: str, outcome: str, message: str) -> None:

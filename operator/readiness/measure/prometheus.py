@@ -221,7 +221,9 @@ class Prometheus:
         if answer.get("errorType") == "bad_data" or status == 400:
             raise MeasureError(f"Prometheus can't read the query: {message}", "bad_query")
         if answer.get("errorType") == "execution":
-            raise MeasureError(f"Prometheus can't compute the query: {message}", "bad_query")
+            # It may be the query, or a Prometheus that is shutting down ("block is closing").
+            text = f"Prometheus can't compute the query: {message}"
+            raise MeasureError(text, "bad_query", Blame.QUERY)
         if answer.get("errorType") == "timeout":
             text = f"Prometheus at {self.url} did not compute the query within {self._timeout:g} s"
             raise MeasureError(text, "timeout", Blame.QUERY)
@@ -313,8 +315,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "no such host"
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return "it closed the connection"
     if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
         return os.strerror(cause.errno).lower()
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it closed the connection"
     return str(cause) or type(cause).__name__
