@@ -39,6 +39,22 @@ async def test_lanes_are_served_in_their_order() -> None:
     assert await take_all(queue) == ["urgent", "bulk-1", "bulk-2", "last"]
 
 
+async def test_a_key_that_waits_moves_to_an_earlier_lane_and_never_back() -> None:
+    """Who changes a workload does not wait until a policy edit has been through all of them."""
+    queue: WorkQueue[str] = WorkQueue()
+    for key in ("a", "b", "c"):
+        queue.add(key, Lane.BULK)
+
+    queue.add("c")
+    queue.add("c", Lane.LAST)
+
+    assert len(queue) == 3
+    assert await take_all(queue) == ["c", "a", "b"]
+    queue.add("c", Lane.BULK)
+    queue.add("d", Lane.BULK)
+    assert await take_all(queue) == ["c", "d"]
+
+
 async def test_a_key_comes_again_in_the_first_lane_it_was_asked_for() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a", Lane.LAST)

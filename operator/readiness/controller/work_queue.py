@@ -38,7 +38,8 @@ class WorkQueue(Generic[K]):
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, deque[K]] = {lane: deque() for lane in Lane}
-        self._waiting: set[K] = set()
+        # With the lane each waits in: one that has moved up leaves its old place behind.
+        self._waiting: dict[K, Lane] = {}
         self._working: dict[K, Lane] = {}  # with the lane each was taken from
         self._again: dict[K, Lane] = {}
         self._failures: dict[K, int] = {}
@@ -59,18 +60,21 @@ class WorkQueue(Generic[K]):
     @property
     def unfinished(self) -> int:
         """How many keys wait, are worked on, or failed last time and will come back."""
-        return len(self._waiting | self._working.keys() | self._failures.keys())
+        return len(self._waiting.keys() | self._working.keys() | self._failures.keys())
 
     def add(self, key: K, lane: Lane = Lane.URGENT) -> None:
-        """Ask for a key to be worked on; one that waits already stays where it is."""
+        """Ask for a key to be worked on; one that waits already stays, or moves to an earlier lane.
+
+        A person who changes a workload would else wait behind all that a policy edit brings.
+        """
         if not self.accepting:
             return
         if key in self._working:
             self._again[key] = min(self._again.get(key, lane), lane)
             return
-        if key in self._waiting:
+        if self._waiting.get(key, lane + 1) <= lane:
             return
-        self._waiting.add(key)
+        self._waiting[key] = lane
         self._lanes[lane].append(key)
         self._changed.set()
 
@@ -88,12 +92,13 @@ class WorkQueue(Generic[K]):
         """Wait for a key and take it; call `done` or `retry` with it afterwards."""
         while True:
             self._ripen()
-            lane = next((lane for lane, keys in self._lanes.items() if keys), None)
-            if lane is not None:
-                key = self._lanes[lane].popleft()
-                self._waiting.discard(key)
-                self._working[key] = lane
-                return key
+            for lane, keys in self._lanes.items():
+                while keys:
+                    key = keys.popleft()
+                    if self._waiting.get(key) is lane:
+                        del self._waiting[key]
+                        self._working[key] = lane
+                        return key
             self._changed.clear()
             timeout = self._deadlines[0][0] - time.monotonic() if self._deadlines else None
             try:
