@@ -241,7 +241,6 @@ def starve_the_operator(scene: Scene) -> None:
             assert scene.cluster.control_plane.request("POST", path, body).status == 201
         assert scene.operator.ended() == -signal.SIGKILL
     scene.cluster.kubectl("-n", scene.namespace, "delete", "configmaps", "--all")
-    time.sleep(SECONDS)
     scene.operator.start()
 
 
