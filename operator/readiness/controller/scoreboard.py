@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from readiness.api.vocabulary import Result
-from readiness.evaluate.evaluator import Readiness, Report
+from readiness.evaluate.evaluator import Readiness, Report, telling_results
 from readiness.model.workload import ObjectRef
-
-# Passing and skipped checks are most of all results and nobody's alert: as metrics they would be
-# tens of thousands of series.
-_UNEXPORTED = (Result.PASS, Result.SKIP)
 
 # What a metric tells apart: namespace, check id, severity, result. Never a workload.
 ResultKey = tuple[str, str, str, str]
@@ -42,7 +38,8 @@ class Scoreboard:
     def update(self, report: Report) -> set[str]:
         """Take in a report; return the names of the policies whose counts changed."""
         ref = report.ref
-        counted = [r for r in report.results if r.exempt or r.result not in _UNEXPORTED]
+        # Passes and skips are nobody's alert: as metrics they would be tens of thousands of series.
+        counted = telling_results(report.results)
         entry = _Entry(
             report.policies,
             report.readiness,

@@ -93,6 +93,18 @@ class Report(Struct, frozen=True):
         return Readiness.UNKNOWN if unknown else Readiness.READY
 
 
+def telling_results(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Return the results that say more than that a check passes or does not apply.
+
+    They are a tenth of all; what is asked about each of them is not asked of the others.
+    """
+    return [
+        r
+        for r in results
+        if r.exempt or (r.result is not Result.PASS and r.result is not Result.SKIP)
+    ]
+
+
 def evaluate(
     workload: Workload,
     snapshot: Snapshot,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from readiness.api import reasons
 from readiness.api.vocabulary import GROUP, PRODUCTION_READY, Category, Result, Severity
-from readiness.evaluate.evaluator import CheckResult, Readiness, Report
+from readiness.evaluate.evaluator import CheckResult, Readiness, Report, telling_results
 from readiness.model.moment import rfc3339
 from readiness.report.messages import list_findings, plural
 
@@ -75,20 +75,8 @@ def conditions_of(report: Report) -> list[ConditionState]:
     ]
 
 
-def _telling(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """Return the results that say more than that a check passes or does not apply.
-
-    They are a tenth of all; what is asked about each of them is not asked of the others.
-    """
-    return [
-        r
-        for r in results
-        if r.exempt or (r.result is not Result.PASS and r.result is not Result.SKIP)
-    ]
-
-
 def _production_ready(report: Report) -> ConditionState:
-    telling = _telling(report.results)
+    telling = telling_results(report.results)
     must = [r for r in telling if r.severity is Severity.MUST]
     match report.readiness:
         case Readiness.NOT_READY:
@@ -134,7 +122,7 @@ def _production_ready(report: Report) -> ConditionState:
 
 def _category(category: Category, results: Sequence[CheckResult]) -> ConditionState:
     condition_type = category.condition_type
-    telling = _telling(results)
+    telling = telling_results(results)
     if telling:
         told = _told(condition_type, telling)
         if told is not None:
